@@ -1,0 +1,58 @@
+# The two commands of the README: `make lab` and `make test`. Both set up what they need and can be re-run.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+JOBS ?= 2
+
+.PHONY: help setup lab test lint fast slow notebooks browser benchmarks clean
+
+help:
+	@echo "make lab         set up, then open JupyterLab on the quickstart"
+	@echo "make test        set up, then run everything that CI runs"
+	@echo "make fast        the unit and property tests alone"
+	@echo "make benchmarks  the measurements, printed as JSON"
+
+setup: $(READY)
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
+	  || { echo "VN-Quant needs Python 3.11 to 3.13; choose one with: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[lab,dev]'
+	@touch $@
+
+lab: setup
+	$(BIN)/jupyter lab notebooks/00_quickstart.ipynb $(LAB_ARGS)
+
+test: setup lint fast slow notebooks browser benchmarks
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+fast: setup
+	$(BIN)/python -m pytest tests/unit tests/properties tests/integration tests/acceptance -m "not slow and not browser" \
+	  -n $(JOBS) --dist loadfile -q --cov --cov-report=term
+
+slow: setup
+	$(BIN)/python -m pytest tests/unit tests/properties tests/integration tests/acceptance -m slow -n $(JOBS) -q
+
+# Twice in a row: the second run finds warm caches, and must show the same.
+notebooks: setup
+	VNQUANT_PROGRESS=false $(BIN)/python -m pytest --nbval --nbval-sanitize-with tests/nbval_sanitize.cfg \
+	  notebooks -n $(JOBS) --dist loadfile -q -p no:cacheprovider --timeout=300
+	VNQUANT_PROGRESS=false $(BIN)/python -m pytest --nbval --nbval-sanitize-with tests/nbval_sanitize.cfg \
+	  notebooks -n $(JOBS) --dist loadfile -q -p no:cacheprovider --timeout=300
+
+browser: setup
+	$(BIN)/python -m pytest tests/browser -q
+
+benchmarks: setup
+	$(BIN)/python -m pytest tests/benchmarks -m benchmark -q -s
+
+clean:
+	rm -rf $(VENV) artifacts .pytest_cache .mypy_cache .ruff_cache .hypothesis
