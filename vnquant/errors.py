@@ -1,0 +1,263 @@
+"""Errors: every exception that VN-Quant raises on purpose, open to all rooms.
+
+Each message says what happened, why, and what to do; the fields carry the same facts for programs.
+
+::
+
+    VnQuantError
+    ├── InputError (ValueError)         an argument that cannot be right
+    │   ├── UnknownSymbolError          a ticker outside the universe, with suggestions
+    │   ├── EmptySelectionError         no symbols, no rows
+    │   ├── DateRangeError              reversed, future or unreadable dates
+    │   ├── ParameterError              a parameter out of its bounds, or misspelt
+    │   └── AlignmentError              arrays whose shapes or labels differ
+    ├── StateError                      the right call at the wrong time
+    │   ├── BusFullError                nobody may wait, and a subscriber that loses nothing is full
+    │   ├── ClosedError                 use after close
+    │   └── DeadlockError               every task of a virtual-time loop waits, and nothing will wake one
+    ├── DataError
+    │   ├── FileFormatError             a file that cannot be read as bars
+    │   ├── RecordError                 one malformed record: symbol, field, value
+    │   ├── MissingDataError            nothing there where something is needed
+    │   └── LookaheadError              a value that saw its own future
+    ├── SourceError                     a data source did not answer as it should
+    │   ├── SourceTimeoutError
+    │   ├── SourceConnectionError       refused, reset, closed early
+    │   ├── HttpStatusError             4xx or 5xx
+    │   │   └── RateLimitedError        429, with retry_after_s
+    │   ├── PayloadError                wrong content type, truncated, invalid JSON
+    │   ├── EmptyAnswerError            a valid answer without content
+    │   ├── CircuitOpenError            not asked: too many recent failures
+    │   └── AllSourcesFailedError       each source in the order failed, with causes
+    ├── ModelError                      training or prediction could not be done
+    ├── AgentError                      an agent failed or returned something unusable
+    └── ExchangeError                   the simulated exchange could not start
+        └── PortInUseError
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+__all__ = (
+    "AgentError",
+    "AlignmentError",
+    "AllSourcesFailedError",
+    "BusFullError",
+    "CircuitOpenError",
+    "ClosedError",
+    "DataError",
+    "DateRangeError",
+    "DeadlockError",
+    "EmptyAnswerError",
+    "EmptySelectionError",
+    "ExchangeError",
+    "FileFormatError",
+    "HttpStatusError",
+    "InputError",
+    "LookaheadError",
+    "MissingDataError",
+    "ModelError",
+    "ParameterError",
+    "PayloadError",
+    "PortInUseError",
+    "RateLimitedError",
+    "RecordError",
+    "SourceConnectionError",
+    "SourceError",
+    "SourceTimeoutError",
+    "StateError",
+    "UnknownSymbolError",
+    "VnQuantError",
+)
+
+
+class VnQuantError(Exception):
+    """Base of every error that VN-Quant raises on purpose."""
+
+
+class InputError(VnQuantError, ValueError):
+    """An argument that cannot be right, refused before anything is done with it."""
+
+
+class UnknownSymbolError(InputError):
+    """One or more tickers are not in the universe."""
+
+    def __init__(self, unknown: Sequence[str], known: Iterable[str]) -> None:
+        self.unknown = tuple(unknown)
+        pool = sorted(known)
+        self.suggestions = {
+            name: tuple(difflib.get_close_matches(name.upper(), pool, n=3, cutoff=0.5)) for name in unknown
+        }
+        parts = [
+            f"{name!r} (did you mean {', '.join(near)}?)" if near else repr(name)
+            for name, near in self.suggestions.items()
+        ]
+        super().__init__(
+            f"Unknown symbol {', '.join(parts)}: not among the {len(pool)} symbols here. "
+            "List them with `bench.symbols`."
+        )
+
+
+class EmptySelectionError(InputError):
+    """A selection without symbols or without rows."""
+
+
+class DateRangeError(InputError):
+    """Dates that are reversed, in the future, or unreadable."""
+
+
+class ParameterError(InputError):
+    """A parameter is out of its bounds, of the wrong type, or does not exist."""
+
+    def __init__(self, message: str, *, name: str, value: Any = None) -> None:
+        self.name = name
+        self.value = value
+        super().__init__(message)
+
+
+class AlignmentError(InputError):
+    """Arrays or frames that should share shape or labels do not."""
+
+
+class StateError(VnQuantError):
+    """The call is right, but not in the present state."""
+
+
+class BusFullError(StateError):
+    """An event that may not wait meets a full subscription that refuses to lose events."""
+
+    def __init__(self, subscription: str, maxsize: int) -> None:
+        self.subscription = subscription
+        self.maxsize = maxsize
+        super().__init__(
+            f"Subscription {subscription!r} is full ({maxsize} events wait) and blocks instead of dropping, so "
+            "the event was delivered to nobody. Use `await bus.publish(event)`, or subscribe with "
+            "when_full='drop_oldest', 'drop_newest' or 'conflate'."
+        )
+
+
+class ClosedError(StateError):
+    """Something was used after it was closed."""
+
+
+class DeadlockError(StateError):
+    """Nothing can wake the tasks of a virtual-time loop any more; `tasks` says what each waits for."""
+
+    def __init__(self, message: str, *, tasks: Sequence[str] = ()) -> None:
+        self.tasks = tuple(tasks)
+        super().__init__(message)
+
+
+class DataError(VnQuantError):
+    """Data is unreadable, malformed, missing or misused."""
+
+
+class FileFormatError(DataError):
+    """A file cannot be read as bars."""
+
+    def __init__(self, message: str, *, path: str) -> None:
+        self.path = path
+        super().__init__(message)
+
+
+class RecordError(DataError):
+    """One record is malformed; the others of the same answer are kept."""
+
+    def __init__(self, symbol: str, field: str, value: Any, reason: str, *, source: str = "") -> None:
+        self.symbol = symbol
+        self.field = field
+        self.value = value
+        self.reason = reason
+        self.source = source
+        origin = f" from {source}" if source else ""
+        super().__init__(f"{symbol or 'a record'}{origin}: field {field!r} = {value!r:.80}: {reason}")
+
+
+class MissingDataError(DataError):
+    """Nothing is there where something is needed."""
+
+
+class LookaheadError(DataError):
+    """A value changed when only its future changed."""
+
+
+class SourceError(VnQuantError):
+    """A data source did not answer as it should."""
+
+    def __init__(self, message: str, *, source: str = "", symbol: str | None = None) -> None:
+        self.source = source
+        self.symbol = symbol
+        super().__init__(message)
+
+
+class SourceTimeoutError(SourceError):
+    """No answer within the time allowed."""
+
+
+class SourceConnectionError(SourceError):
+    """The connection was refused, reset, or closed before the answer was complete."""
+
+
+class HttpStatusError(SourceError):
+    """The server answered with a status that is not success."""
+
+    def __init__(self, message: str, *, status: int, source: str = "", symbol: str | None = None) -> None:
+        self.status = status
+        super().__init__(message, source=source, symbol=symbol)
+
+
+class RateLimitedError(HttpStatusError):
+    """The server asked to slow down (HTTP 429)."""
+
+    def __init__(
+        self, message: str, *, retry_after_s: float | None, source: str = "", symbol: str | None = None
+    ) -> None:
+        self.retry_after_s = retry_after_s
+        super().__init__(message, status=429, source=source, symbol=symbol)
+
+
+class PayloadError(SourceError):
+    """The body is not what the endpoint promises: content type, JSON, or shape."""
+
+
+class EmptyAnswerError(SourceError):
+    """The answer is valid and holds nothing."""
+
+
+class CircuitOpenError(SourceError):
+    """The source was not asked: it failed too often just now."""
+
+
+class AllSourcesFailedError(SourceError):
+    """Every source in the fallback order failed."""
+
+    def __init__(self, causes: Sequence[SourceError], *, symbol: str | None = None) -> None:
+        self.causes = tuple(causes)
+        told = "; ".join(f"{type(c).__name__}: {c}" for c in causes)
+        super().__init__(f"All {len(causes)} sources failed for {symbol}: {told}", symbol=symbol)
+
+
+class ModelError(VnQuantError):
+    """Training or prediction could not be done."""
+
+
+class AgentError(VnQuantError):
+    """An agent failed, or returned something that cannot be used."""
+
+
+class ExchangeError(VnQuantError):
+    """The simulated exchange could not start or serve."""
+
+
+class PortInUseError(ExchangeError):
+    """The port asked for is taken."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        super().__init__(
+            f"Port {port} is in use on this machine, so the exchange cannot listen there. "
+            "Choose another port, or port=0 for a free one."
+        )

@@ -1,0 +1,78 @@
+"""Bus statistics: what the bus and each of its subscriptions have counted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ("BusStatistics", "SubscriptionStatistics", "WhenFull")
+
+WhenFull = Literal["block", "drop_oldest", "drop_newest", "conflate"]
+
+
+class SubscriptionStatistics(msgspec.Struct, frozen=True, kw_only=True):
+    """One subscription's counters at one instant.
+
+    `delivered + dropped + conflated + depth` is the number of events that matched it.
+    """
+
+    name: str
+    """As given, or the topic and a number."""
+    topic: str
+    """Names of the event types."""
+    when_full: WhenFull
+    """What it does when `maxsize` events wait."""
+    maxsize: int
+    """Events that may wait."""
+    depth: int
+    """Events that wait now."""
+    peak_depth: int
+    """Most that ever waited."""
+    delivered: int
+    """Events that the reader has taken."""
+    dropped: int
+    """Events lost to a full line."""
+    conflated: int
+    """Events given up for a later one of the same key."""
+    blocked_publishers: int
+    """Publishers that wait for a place now."""
+    lag_s: float
+    """Age of the oldest event that waits, in loop seconds; 0 if none does."""
+    last_lag_s: float
+    """Time from publication to reading of the last event taken."""
+    max_lag_s: float
+    """The longest such time."""
+
+
+class BusStatistics(msgspec.Struct, frozen=True, kw_only=True):
+    """The bus's counters at one instant."""
+
+    published: int
+    """Events published."""
+    delivered: int
+    """Events taken by readers, over all subscriptions that there ever were."""
+    dropped: int
+    """Events lost to a full line, over all subscriptions that there ever were."""
+    conflated: int
+    """Events given up for a later one of the same key, likewise."""
+    blocked_publishers: int
+    """Publishers that wait for a place now."""
+    backlog: int
+    """Events that wait for `process_all_events`."""
+    backlog_overwritten: int
+    """Events that left the backlog unprocessed, because newer ones came."""
+    subscriptions: tuple[SubscriptionStatistics, ...]
+    """Those that are open, in order of subscription."""
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row a subscription."""
+        import pandas as pd
+
+        return pd.DataFrame(
+            [msgspec.structs.asdict(one) for one in self.subscriptions],
+            columns=list(SubscriptionStatistics.__struct_fields__),
+        )

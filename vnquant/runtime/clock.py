@@ -1,0 +1,149 @@
+"""Clock: market time as the running loop sees it. The only module that reads the machine's clock.
+
+A `MarketClock` maps the loop's own monotonic time to market time: `frozen` stands still, `real` follows the
+wall clock, and `running` starts at a chosen instant and goes on at `speed` times real time. Because it
+reads `loop.time()`, a loop whose time is virtual moves every clock on it. A worker thread has no running
+loop: there a clock reads the loop that it was made on, and `now()` the clock of the context that the work
+was handed over from (`asyncio.to_thread`), so that work off the loop lives in the same market time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import time
+import weakref
+from datetime import UTC, datetime, timedelta, timezone
+
+__all__ = ("ICT", "MarketClock", "install_clock", "installed_clock", "monotonic_s", "now", "wall_now")
+
+# Vietnam has kept UTC+7 without daylight saving since 1975 (IANA tz database, Asia/Ho_Chi_Minh).
+ICT = timezone(timedelta(hours=7), "ICT")
+
+
+def wall_now() -> datetime:
+    """Return the machine's clock in ICT."""
+    return datetime.now(UTC).astimezone(ICT)
+
+
+def monotonic_s() -> float:
+    """Return the machine's monotonic seconds, which pass also while a loop's time is virtual."""
+    return time.monotonic()
+
+
+class MarketClock:
+    """Market time as an affine function of the running loop's time.
+
+    Parameters
+    ----------
+    at : datetime
+        Market time at the moment of construction; ICT is assumed where it has no time zone.
+    speed : float
+        Market seconds a loop second: 0 stands still, 1 is real time, 60 makes a minute pass each second.
+    """
+
+    def __init__(self, at: datetime, *, speed: float = 1.0) -> None:
+        if speed < 0:
+            raise ValueError(f"speed must be 0 (frozen) or positive, got {speed}")
+        self._at = at.replace(tzinfo=ICT) if at.tzinfo is None else at.astimezone(ICT)
+        self._speed = speed
+        self._made_on = _running_loop()
+        self._anchor_s = self._loop_time()
+        self._sleepers: set[asyncio.Future[bool]] = set()
+
+    @classmethod
+    def real(cls) -> MarketClock:
+        """Return a clock that follows the wall clock."""
+        return cls(wall_now())
+
+    @classmethod
+    def frozen(cls, at: datetime) -> MarketClock:
+        """Return a clock that stands at `at`."""
+        return cls(at, speed=0.0)
+
+    @property
+    def speed(self) -> float:
+        """Market seconds a loop second."""
+        return self._speed
+
+    def now(self) -> datetime:
+        """Return the market time, aware, in ICT."""
+        if self._speed == 0.0:
+            return self._at
+        return self._at + timedelta(seconds=(self._loop_time() - self._anchor_s) * self._speed)
+
+    def set(self, *, at: datetime | None = None, speed: float | None = None) -> None:
+        """Move the clock to `at` and/or change its speed, from this moment on."""
+        current = self.now() if at is None else at
+        self._at = current.replace(tzinfo=ICT) if current.tzinfo is None else current.astimezone(ICT)
+        self._anchor_s = self._loop_time()
+        if speed is not None:
+            if speed < 0:
+                raise ValueError(f"speed must be 0 (frozen) or positive, got {speed}")
+            self._speed = speed
+        for sleeper in self._sleepers:
+            if not sleeper.done():
+                sleeper.set_result(False)
+
+    async def sleep(self, loop_seconds: float | None) -> bool:
+        """Return True after so many seconds of the loop (None: never), or False as soon as the clock is set."""
+        loop = asyncio.get_running_loop()
+        sleeper: asyncio.Future[bool] = loop.create_future()
+        timer = None if loop_seconds is None else loop.call_later(loop_seconds, _wake, sleeper)
+        self._sleepers.add(sleeper)
+        try:
+            return await sleeper
+        finally:
+            self._sleepers.discard(sleeper)
+            if timer is not None:
+                timer.cancel()
+
+    def _loop_time(self) -> float:
+        """Return the running loop's time; in a worker thread, that of the loop the clock was made on."""
+        try:
+            return asyncio.get_running_loop().time()
+        except RuntimeError:
+            loop = None if self._made_on is None else self._made_on()
+            return monotonic_s() if loop is None else loop.time()
+
+    def __repr__(self) -> str:
+        pace = "frozen" if self._speed == 0 else f"{self._speed:g}x"
+        return f"MarketClock({self.now():%Y-%m-%d %H:%M:%S} ICT, {pace})"
+
+
+_installed: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, MarketClock] = weakref.WeakKeyDictionary()
+# `asyncio.to_thread` copies the context to its worker, where no loop runs.
+_in_context: contextvars.ContextVar[MarketClock | None] = contextvars.ContextVar("market_clock", default=None)
+
+
+def install_clock(clock: MarketClock) -> None:
+    """Make `clock` the one that `now()` reads on the running loop, and in threads its tasks hand work to."""
+    _installed[asyncio.get_running_loop()] = clock
+    _in_context.set(clock)
+
+
+def installed_clock() -> MarketClock | None:
+    """Return the clock that `now()` reads on the running loop; None means the wall clock."""
+    return _installed.get(asyncio.get_running_loop())
+
+
+def now() -> datetime:
+    """Return the market time of the running loop, aware, in ICT; the wall clock where none is installed."""
+    try:
+        clock = _installed.get(asyncio.get_running_loop())
+    except RuntimeError:
+        clock = _in_context.get()
+    return wall_now() if clock is None else clock.now()
+
+
+def _running_loop() -> weakref.ref[asyncio.AbstractEventLoop] | None:
+    """Return the loop that runs in this thread, weakly: a clock must not keep a closed loop alive."""
+    try:
+        return weakref.ref(asyncio.get_running_loop())
+    except RuntimeError:
+        return None
+
+
+def _wake(sleeper: asyncio.Future[bool]) -> None:
+    if not sleeper.done():
+        sleeper.set_result(True)

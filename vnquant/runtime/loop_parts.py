@@ -1,0 +1,98 @@
+"""Loop parts: the pieces of asyncio's selector loop that virtual time replaces or relies on.
+
+Python 3.11 to 3.13 share these internals; they are listed here, in one place, so that a change shows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+import socket
+from asyncio.selector_events import _SelectorSocketTransport  # type: ignore[attr-defined]
+from collections import deque
+from collections.abc import Callable, MutableMapping
+from typing import TYPE_CHECKING, Any
+
+__all__ = ("JumpingSelector", "OrderedTimer", "SelectorLoop", "WatchedTransport")
+
+if TYPE_CHECKING:
+
+    class SelectorLoop(asyncio.SelectorEventLoop):
+        """The standard loop with the private members that `virtual.py` uses."""
+
+        _ready: deque[asyncio.Handle]
+        _scheduled: list[asyncio.TimerHandle]
+        _clock_resolution: float
+        _transports: MutableMapping[int, Any]
+
+        def _check_closed(self) -> None: ...
+        def _check_thread(self) -> None: ...
+        def _check_callback(self, callback: object, method: str) -> None: ...
+        def _make_socket_transport(self, sock: socket.socket, *args: Any, **kwargs: Any) -> Any: ...
+        def _make_ssl_transport(self, rawsock: socket.socket, *args: Any, **kwargs: Any) -> Any: ...
+        async def _make_subprocess_transport(self, *args: Any, **kwargs: Any) -> Any: ...
+        def _child_watcher_callback(self, pid: int, *args: Any) -> None: ...
+
+    class _TimerHandle(asyncio.TimerHandle):
+        _when: float
+        _scheduled: bool
+
+else:
+    SelectorLoop = asyncio.SelectorEventLoop
+    _TimerHandle = asyncio.TimerHandle
+
+
+class JumpingSelector(selectors.DefaultSelector):
+    """The platform's selector; its loop replaces `select` by what it does instead of waiting."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.poll = super().select
+        self.descriptors: list[int] = []  # the loop's wake-up socket is the first
+        self.changed: Callable[[int], object] = bool
+
+    def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
+        """Register with the platform's selector, and tell the loop."""
+        key = super().register(fileobj, events, data)
+        self.descriptors.append(key.fd)
+        self.changed(key.fd)
+        return key
+
+    def unregister(self, fileobj: Any) -> selectors.SelectorKey:
+        """Unregister with the platform's selector, and tell the loop."""
+        key = super().unregister(fileobj)
+        self.descriptors.remove(key.fd)
+        self.changed(key.fd)
+        return key
+
+    def modify(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
+        """Modify with the platform's selector, and tell the loop."""
+        key = super().modify(fileobj, events, data)
+        self.changed(key.fd)
+        return key
+
+
+class OrderedTimer(_TimerHandle):
+    """A timer that among equal times keeps the order of scheduling; a heap of plain timers does not."""
+
+    __slots__ = ("order",)
+    order: int
+
+    def __lt__(self, other: Any) -> bool:
+        mine: float = self._when
+        its: float = other._when
+        return mine < its or (mine == its and self.order < int(other.order))
+
+
+class WatchedTransport(_SelectorSocketTransport):  # type: ignore[misc]
+    """asyncio's socket transport, which tells the loop's clock of each write."""
+
+    def write(self, data: Any) -> None:
+        """Write, and tell the loop that this connection spoke."""
+        self._loop._outside.wrote(self._sock_fd)
+        super().write(data)
+
+    def writelines(self, list_of_data: Any) -> None:
+        """Write, and tell the loop that this connection spoke."""
+        self._loop._outside.wrote(self._sock_fd)
+        super().writelines(list_of_data)

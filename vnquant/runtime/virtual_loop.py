@@ -1,0 +1,245 @@
+"""Virtual loop: the event loop behind `run_virtual`. Why it is as it is stands in `virtual.py`."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import heapq
+import logging
+import selectors
+import socket
+from collections.abc import Callable
+from typing import Any, NoReturn, TypeVar
+
+from vnquant.errors import DeadlockError
+from vnquant.runtime.holds import ClockHold
+from vnquant.runtime.jobs import Jobs
+from vnquant.runtime.loop_parts import JumpingSelector, OrderedTimer, SelectorLoop, WatchedTransport
+from vnquant.runtime.outside import Outside
+from vnquant.runtime.waits import describe_waits
+
+__all__ = ("CENTURY_S", "VirtualTimeLoop")
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+CENTURY_S = 100 * 365.25 * 86_400
+_RESOLUTION_S = 1e-6
+_LONG_HOLD_S = 30.0  # real seconds without any news after which the log says what holds the clock
+_TURNS_A_POLL = 64  # turns of a busy loop without descriptors between two looks at the wake-up socket
+_TURNS_A_WARNING = 2_000_000  # turns at one instant after which the log says who keeps the loop busy
+
+_Ready = list[tuple[selectors.SelectorKey, int]]
+
+
+class VirtualTimeLoop(SelectorLoop):
+    """A selector loop on virtual time.
+
+    Parameters
+    ----------
+    patience_s : float
+        Real seconds for which a silent peer outside the loop holds the clock.
+    settle_s : float
+        Real seconds for which the clock stands after traffic on a socket, for what is still under way.
+    horizon_s : float
+        Virtual seconds after which the loop gives up with a `DeadlockError`, at most a century.
+    """
+
+    def __init__(
+        self, *, patience_s: float = 10.0, settle_s: float = 0.001, horizon_s: float = CENTURY_S
+    ) -> None:
+        self._now_s = 0.0
+        self._timers_set = 0
+        self._turns = self._turns_at_jump = 0
+        self._horizon_s = min(horizon_s, CENTURY_S)
+        self.holds: set[ClockHold] = set()
+        self.has_deadlocked = False
+        self._jobs = Jobs()
+        self._in_flight = self._jobs.in_flight
+        self._children: dict[int, ClockHold] = {}
+        self._ended_children: set[int] = set()
+        selector = JumpingSelector()
+        super().__init__(selector)
+        self._poll = selector.poll
+        self._descriptors = selector.descriptors
+        self._outside = Outside(
+            selector.get_map(), self._descriptors[0], patience_s=patience_s, settle_s=settle_s
+        )
+        self._clock_resolution = _RESOLUTION_S
+        selector.changed = self._outside.changed
+        selector.select = self._wait  # type: ignore[method-assign,assignment]
+
+    def time(self) -> float:
+        """Return the virtual seconds since the loop was made."""
+        return self._now_s
+
+    def hold_clock(self, reason: str = "", *, depth: int = 2) -> ClockHold:
+        """Return a token that keeps this loop's clock standing until released; see `runtime.hold_clock`."""
+        return ClockHold(self, reason, depth=depth)
+
+    def holders(self) -> tuple[str, ...]:
+        """Return what holds the clock at the moment, apart from sockets."""
+        return (*self._jobs.labels(), *sorted(f"{hold.reason} ({hold.made_at})" for hold in self.holds))
+
+    def call_at(  # type: ignore[override]
+        self,
+        when: float,
+        callback: Callable[..., object],
+        *args: Any,
+        context: contextvars.Context | None = None,
+    ) -> asyncio.TimerHandle:
+        """Schedule a callback as the standard loop does; equal times keep the order of scheduling."""
+        self._check_closed()
+        if self.get_debug():
+            self._check_thread()
+            self._check_callback(callback, "call_at")
+        timer = OrderedTimer(when, callback, args, self, context)
+        self._timers_set = timer.order = self._timers_set + 1
+        heapq.heappush(self._scheduled, timer)
+        timer._scheduled = True
+        return timer
+
+    def run_in_executor(  # type: ignore[override]
+        self, executor: Any, func: Callable[..., T], *args: Any
+    ) -> asyncio.Future[T]:
+        """Run `func` in the executor while the clock stands; results come back in the order of submission."""
+        worker = super().run_in_executor(executor, func, *args)
+        outer: asyncio.Future[T] = self.create_future()
+        self._jobs.add(worker, outer, f"executor job {getattr(func, '__qualname__', func)!s}")
+        return outer
+
+    async def shutdown_default_executor(self, *args: Any, **kwargs: Any) -> None:
+        """Wait for the executor's threads, which a thread of its own reports, while the clock stands."""
+        with self.hold_clock("shutdown of the executor"):
+            await super().shutdown_default_executor(*args, **kwargs)
+
+    async def sock_recv(self, sock: socket.socket, nbytes: int) -> bytes:
+        """Receive as the standard loop does; the clock stands while a peer outside the loop has to answer."""
+        with self._outside.asking(sock):
+            return await super().sock_recv(sock, nbytes)
+
+    async def sock_recv_into(self, sock: socket.socket, buf: Any) -> int:
+        """Receive as the standard loop does; the clock stands while a peer outside the loop has to answer."""
+        with self._outside.asking(sock):
+            return await super().sock_recv_into(sock, buf)
+
+    async def sock_connect(self, sock: socket.socket, address: Any) -> None:
+        """Connect as the standard loop does, and remember whom to."""
+        await super().sock_connect(sock, address)
+        self._outside.connected(sock, opened_here=True)
+
+    async def sock_accept(self, sock: socket.socket) -> tuple[socket.socket, Any]:
+        """Accept as the standard loop does, and remember whom."""
+        connection, address = await super().sock_accept(sock)
+        self._outside.connected(connection, opened_here=False)
+        return connection, address
+
+    def _wait(self, timeout: float | None) -> _Ready:
+        """Stand in for the selector's `select(timeout)`: poll, hold, or jump."""
+        self._turns += 1
+        idle = timeout is None or timeout > 0
+        if len(self._descriptors) > 1 or self._in_flight or not self._turns % _TURNS_A_POLL:
+            ready = self._poll(0)
+            if ready:
+                self._outside.heard(ready)
+                return ready
+            if not idle:
+                self._look_after_busy_loop()
+        if not idle:
+            return []
+        self._turns_at_jump = self._turns
+        if (self._in_flight and self._jobs.hand_over()) or self._ready:
+            return []  # a result, or a call from another thread that came in since the loop looked
+        if self._in_flight or self.holds:
+            return self._stand(self._jobs.wait_s())
+        if not self._outside.quiet and (hold_s := self._outside.hold_s()) > 0:
+            return self._stand(hold_s)
+        if self._ready:
+            return []  # the last token was released while we looked: its thread's calls come first
+        if timeout is None:
+            return self._stand(None) if self._outside.reaches_out() else self._deadlock()
+        when = self._scheduled[0].when()
+        if when > self._horizon_s:
+            self._deadlock(f"Virtual time has come to its horizon of {self._horizon_s:,.0f} s")
+        if when > self._now_s:
+            self._now_s = when
+        return []
+
+    def _look_after_busy_loop(self) -> None:
+        """See to it that a loop that always has something to do starves nobody, and is told of."""
+        self._jobs.hand_over_overdue()
+        if self._turns - self._turns_at_jump > _TURNS_A_WARNING:
+            logger.warning(
+                "Virtual time has stood still for %s turns of the loop: something never sleeps. Tasks: %s",
+                f"{_TURNS_A_WARNING:,}",
+                "; ".join(describe_waits(asyncio.all_tasks(self))),
+            )
+            self._turns_at_jump = self._turns
+
+    def _stand(self, limit_s: float | None) -> _Ready:
+        """Wait in real time for news from outside, at most `limit_s`; virtual time stands."""
+        ready = self._poll(_LONG_HOLD_S if limit_s is None else min(limit_s, _LONG_HOLD_S))
+        if not ready and limit_s is None:
+            logger.warning(
+                "The virtual clock has stood for %.0f s of real time, held by %s. Waiting: %s",
+                _LONG_HOLD_S,
+                ", ".join(self.holders()) or "descriptors alone, with no timer set",
+                "; ".join(describe_waits(asyncio.all_tasks(self))),
+            )
+        self._outside.heard(ready)
+        return ready
+
+    def _deadlock(self, what: str = "Nothing is left that could wake this loop") -> NoReturn:
+        self.has_deadlocked = True
+        tasks = describe_waits(asyncio.all_tasks(self))
+        waiting = "".join(f"\n  - {task}" for task in tasks) or " none"
+        raise DeadlockError(
+            f"{what}, at virtual time {self._now_s:,.6g} s. Waiting tasks:{waiting}\n"
+            "Set what they wait for, or give the wait a timeout. Where a thread of another library is to "
+            "wake one of them, hold the clock meanwhile: `with hold_clock(): ...`.",
+            tasks=tasks,
+        )
+
+    def _make_socket_transport(self, sock: socket.socket, *args: Any, **kwargs: Any) -> Any:
+        transport = super()._make_socket_transport(sock, *args, **kwargs)
+        self._watch(sock, opened_here=kwargs.get("server") is None)
+        return transport
+
+    def _make_ssl_transport(self, rawsock: socket.socket, *args: Any, **kwargs: Any) -> Any:
+        transport = super()._make_ssl_transport(rawsock, *args, **kwargs)
+        self._watch(rawsock, opened_here=kwargs.get("server") is None)
+        return transport
+
+    def _watch(self, sock: socket.socket, *, opened_here: bool) -> None:
+        # The class is exchanged after construction because under TLS asyncio makes this transport itself,
+        # out of reach, and gives back another.
+        self._transports[sock.fileno()].__class__ = WatchedTransport
+        self._outside.connected(sock, opened_here=opened_here)
+
+    async def _make_subprocess_transport(self, *args: Any, **kwargs: Any) -> Any:
+        hold = self.hold_clock("child process")
+        try:
+            transport = await super()._make_subprocess_transport(*args, **kwargs)
+        except BaseException:
+            hold.release()
+            raise
+        pid = transport.get_pid()
+        if pid in self._ended_children:
+            self._ended_children.discard(pid)
+            hold.release()
+        else:
+            self._children[pid] = hold
+        return transport
+
+    def _child_watcher_callback(self, pid: int, *args: Any) -> None:
+        """Hear from asyncio's watcher thread that a child has ended; its own callback comes first."""
+        super()._child_watcher_callback(pid, *args)
+        self.call_soon_threadsafe(self.call_soon, self._child_ended, pid)
+
+    def _child_ended(self, pid: int) -> None:
+        hold = self._children.pop(pid, None)
+        if hold is None:
+            self._ended_children.add(pid)  # faster than the start-up that is still to register it
+        else:
+            hold.release()
