@@ -1,0 +1,298 @@
+"""Generator: the simulated market as one object: days, minutes, quotes, headlines and the truth behind."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Sequence
+from datetime import date, datetime, time
+from typing import TypeVar
+
+import numpy as np
+
+from vnquant.errors import DateRangeError, InputError
+from vnquant.market import (
+    EXCHANGE_ORDER,
+    BarPanel,
+    BarSeries,
+    Exchange,
+    Quote,
+    TradingCalendar,
+    Universe,
+    default_calendar,
+    load_universe,
+    phase_at,
+    session_fraction,
+)
+from vnquant.market.calendar import CLOSING_TIME, to_ict
+from vnquant.simulation.board import Snapshot, quote_board, take_snapshot, with_running_session
+from vnquant.simulation.chronicle import Chronicle, Record
+from vnquant.simulation.headlines import Headline, NewsEvents, Newsroom
+from vnquant.simulation.history import DailyHistory
+from vnquant.simulation.planted import Planted
+from vnquant.simulation.profiles import draw_profiles
+from vnquant.simulation.rules import FIRST_START, PriceRules
+from vnquant.simulation.series import INTERVAL_MINUTES, INTRADAY_SESSIONS, daily_series, gather_minutes
+from vnquant.simulation.tape import MINUTES, Tape, record_tape, visible_minutes
+from vnquant.simulation.truth import Truth, truth_of
+
+__all__ = ("SimulatedMarket",)
+
+T = TypeVar("T")
+
+# From here on boards and feeds show the new session: its reference, band and adjusted history.
+_BOARD_TURNS = time(8, 30)
+_TAPES_KEPT = 8
+
+
+class SimulatedMarket:
+    """A seeded market: same seed, same bytes; asking for later sessions never changes earlier ones.
+
+    Sessions are made by calendar years when they are first asked for, and kept. Safe to use from threads.
+
+    Parameters
+    ----------
+    seed : int
+    planted : Planted
+        What there is to find; `Planted.default()` where it is left out.
+    start : date
+        First day of the history, 2016-09-12 or later.
+    universe : Universe, optional
+        The shipped 102 symbols where it is left out.
+
+    Raises
+    ------
+    DateRangeError
+        If `start` is before 2016-09-12 or outside the trading calendar.
+    """
+
+    def __init__(
+        self,
+        seed: int = 7,
+        planted: Planted | None = None,
+        start: date = date(2018, 1, 2),
+        *,
+        universe: Universe | None = None,
+    ) -> None:
+        if start < FIRST_START:
+            raise DateRangeError(
+                f"The simulated market cannot start on {start}: its tick sizes and bands are those since "
+                f"{FIRST_START}. Start there or later."
+            )
+        self.seed = seed
+        self.planted = Planted.default() if planted is None else planted
+        self.universe = load_universe() if universe is None else universe
+        self.symbols = self.universe.tickers
+        # All boards keep HOSE's calendar; in reality the others also traded on 2018-01-23 and 24.
+        self.calendar: TradingCalendar = default_calendar(Exchange.HOSE)
+        self.start = self.calendar.session_on_or_after(start)
+        self._profiles = draw_profiles(self.universe, seed)
+        self._rules = PriceRules(self._profiles.exchange)
+        self._chronicle = Chronicle(self._profiles, self.planted, self.calendar, self.start, seed)
+        self._newsroom = Newsroom(self.universe, self._profiles, self.calendar, seed)
+        self._latest_end: date | None = None
+        self._lock = threading.RLock()
+        self._kept: OrderedDict[Hashable, object] = OrderedDict()
+        self._column = {symbol: place for place, symbol in enumerate(self.symbols)}
+
+    # -- days ---------------------------------------------------------------------------------------------
+
+    def daily(self, end: date) -> DailyHistory:
+        """Return the sessions from the start to `end`, raw, as they were known at the close of `end`.
+
+        Raises DateRangeError where `end` is before the first session or beyond the trading calendar.
+        """
+        rows = self._rows_to(end)
+        self._latest_end = end if self._latest_end is None else max(end, self._latest_end)
+        return self._keep(("daily", rows), lambda: self._made.history.head(rows))
+
+    def panel(self, end: date) -> BarPanel:
+        """Return the bars to `end`, back-adjusted for dividends and splits as of `end`, as the feeds do."""
+        history = self.daily(end)
+        return self._keep(("panel", len(history)), history.panel)
+
+    @property
+    def truth(self) -> Truth:
+        """The truth to the latest day that was asked for; `truth_at` takes the day."""
+        return self.truth_at(self.start if self._latest_end is None else self._latest_end)
+
+    def truth_at(self, end: date) -> Truth:
+        """Return what the market obeyed to `end`; forward returns stop there."""
+        history = self.daily(end)
+        return self._keep(
+            ("truth", len(history)),
+            lambda: truth_of(
+                self.planted, self.symbols, history.sessions, self._made.path, history.adjusted_close
+            ),
+        )
+
+    # -- within a day -------------------------------------------------------------------------------------
+
+    def minutes(self, symbol: str, session: date) -> BarSeries:
+        """Return the 1-minute bars of one session as they traded; they add up to its daily bar exactly.
+
+        Raises
+        ------
+        UnknownSymbolError
+            If the symbol is not in the universe.
+        DateRangeError
+            If the market does not trade on that day, or it is before the start.
+        """
+        column = self._column_of(symbol)
+        row = self._row_of(session)
+        visible = len(MINUTES)
+        return gather_minutes(self.symbols[column], column, [(session, self._tape(row), visible, 1.0)], 1)
+
+    def bars_at(self, now: datetime, symbol: str, start: date, end: date, interval: str = "1D") -> BarSeries:
+        """Return the bars that can be seen at market time `now`, adjusted as the feeds do.
+
+        Parameters
+        ----------
+        now : datetime
+        symbol : str
+        start, end : date
+            Both included. Daily bars end with the running session's partial bar once it has matched.
+        interval : {"1D", "1m", "5m", "15m", "30m", "1h"}
+            Those below a day reach back six sessions, whatever `start` says, as the feeds do. A bar's
+            last minute is seen when it is over.
+        """
+        if start > end:
+            raise DateRangeError(f"The range runs backwards: {start} is after {end}. Swap them.")
+        if interval != "1D" and interval not in INTERVAL_MINUTES:
+            known = ", ".join(("1D", *INTERVAL_MINUTES))
+            raise InputError(f"There are no bars of {interval!r} here; the intervals are {known}.")
+        column = self._column_of(symbol)
+        local = to_ict(now)
+        row, panel = self._seen_at(local)
+        if interval == "1D":
+            return daily_series(panel, column, start, end)
+        first = max(0, row - INTRADAY_SESSIONS + 1)
+        days = self.daily(self._day_of(row)).sessions
+        adjustment = self._keep(("adjustment", row), lambda: self._made.history.head(row + 1).adjustment)
+        wanted = []
+        for place in range(first, row + 1):
+            day: date = days[place].item()
+            if start <= day <= end:
+                whole = place < row or day < local.date()
+                visible = len(MINUTES) if whole else int(self._visible(local)[column])
+                wanted.append((day, self._tape(place), visible, float(adjustment[place, column])))
+        return gather_minutes(self.symbols[column], column, wanted, INTERVAL_MINUTES[interval])
+
+    def panel_at(self, now: datetime) -> BarPanel:
+        """Return all symbols' daily bars that can be seen at `now`, the running session last and partial."""
+        return self._seen_at(to_ict(now))[1]
+
+    def quotes_at(self, now: datetime, symbols: Sequence[str] | None = None) -> dict[str, Quote]:
+        """Return the board at `now`, by symbol in the order asked; all symbols where none are named.
+
+        From 08:30 of a session the board shows that session, before any match without a last price; until
+        then, and on other days, the last session's close. A share at its ceiling has no asks, one at its
+        floor no bids. Raises UnknownSymbolError.
+        """
+        columns = [self._column[symbol] for symbol in self.universe.check(symbols)]
+        local = to_ict(now)
+        row = self._board_row(local)
+        return quote_board(
+            self._profiles,
+            self._rules,
+            self.seed,
+            self._made.history,
+            row,
+            self._snapshot(row, local),
+            local,
+            [phase_at(local, exchange, self.calendar) for exchange in EXCHANGE_ORDER],
+            columns,
+        )
+
+    def headlines_at(self, now: datetime, limit: int = 50) -> list[Headline]:
+        """Return the latest headlines published by `now`, newest first."""
+        local = to_ict(now)
+        self._rows_to(max(local.date(), self.start))
+        made = self._made
+        events = NewsEvents(made.history, made.path.returns, made.jump, made.ex_rights)
+        return self._newsroom.latest(events, local, limit)
+
+    # -- sessions -----------------------------------------------------------------------------------------
+
+    @property
+    def _made(self) -> Record:
+        return self._chronicle.to(self.start.year)
+
+    def _rows_to(self, end: date) -> int:
+        """Make sure that the sessions to `end` exist, and return how many they are."""
+        end = end.date() if isinstance(end, datetime) else end
+        if end < self.start:
+            raise DateRangeError(f"The simulated history starts on {self.start}; {end} is before it.")
+        sessions = self._chronicle.to(end.year).history.sessions
+        return int(np.searchsorted(sessions, np.datetime64(end, "D"), side="right"))
+
+    # -- at an instant ------------------------------------------------------------------------------------
+
+    def _board_row(self, local: datetime) -> int:
+        """Return the session that the board shows."""
+        day = local.date()
+        if local.time() < _BOARD_TURNS or not self.calendar.is_trading_day(day):
+            day = self.calendar.previous_session(day)
+        return self._row_of(day)
+
+    def _seen_at(self, local: datetime) -> tuple[int, BarPanel]:
+        """Return the board's session and the daily bars as they are seen."""
+        row = self._board_row(local)
+        whole = self.panel(self._day_of(row))
+        if self._day_of(row) < local.date() or local.time() >= CLOSING_TIME:
+            return row, whole
+        return row, self._keep(
+            ("seen", row, local.hour * 60 + local.minute), lambda: self._running_panel(whole, row, local)
+        )
+
+    def _running_panel(self, whole: BarPanel, row: int, local: datetime) -> BarPanel:
+        return with_running_session(
+            whole, row, self._snapshot(row, local), session_fraction(local, Exchange.HOSE, self.calendar)
+        )
+
+    def _snapshot(self, row: int, local: datetime) -> Snapshot:
+        running = self._day_of(row) == local.date()
+        visible = self._visible(local) if running else np.full(len(self.symbols), len(MINUTES))
+        minute = local.hour * 60 + local.minute if running else -1
+        return self._keep(
+            ("snapshot", row, minute),
+            lambda: take_snapshot(self._made.history, row, self._tape(row), visible),
+        )
+
+    def _visible(self, local: datetime) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+        return visible_minutes(local, self._profiles.exchange)
+
+    def _tape(self, row: int) -> Tape:
+        return self._keep(
+            ("tape", row),
+            lambda: record_tape(self._profiles, self._rules, self.seed, self._made.history, row),
+        )
+
+    # -- helpers ------------------------------------------------------------------------------------------
+
+    def _keep(self, key: Hashable, make: Callable[[], T]) -> T:
+        """Return what was made under a key, making it where it is gone; few of each kind are kept."""
+        with self._lock:
+            found = self._kept.pop(key, None)
+            if found is None:
+                found = make()
+            self._kept[key] = found
+            while len(self._kept) > 4 * _TAPES_KEPT:
+                self._kept.popitem(last=False)
+        return found  # type: ignore[return-value]
+
+    def _column_of(self, symbol: str) -> int:
+        return self._column[self.universe.check(symbol)[0]]
+
+    def _row_of(self, session: date) -> int:
+        rows = self._rows_to(session)
+        if not rows or self._made.history.sessions[rows - 1] != np.datetime64(session, "D"):
+            raise DateRangeError(
+                f"{session} is not a session: the market was closed. The next one is "
+                f"{self.calendar.next_session(session)}."
+            )
+        return rows - 1
+
+    def _day_of(self, row: int) -> date:
+        day: date = self._made.history.sessions[row].item()
+        return day
