@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import numpy as np
+import pytest
+
+from vnquant.errors import InputError
+from vnquant.news import AlertLevel, Article, EventType, article_from, event_type, news_sentiment
+from vnquant.runtime.clock import ICT
+from vnquant.sources.base import FeedItem
+
+MORNING = datetime(2025, 6, 3, 10, 0, tzinfo=ICT)
+DAYS = np.datetime64("2025-06-02") + np.arange(14)
+
+
+def article(
+    title: str, published_at: datetime | None = MORNING, *, summary: str = "", url: str = ""
+) -> Article:
+    return article_from(
+        FeedItem(title=title, summary=summary, url=url or title, source="test", published_at=published_at)
+    )
+
+
+@pytest.mark.parametrize(
+    ("title", "level", "event"),
+    [
+        ("Khởi tố Chủ tịch Novaland (NVL) vì thao túng cổ phiếu", AlertLevel.CRITICAL, EventType.LEGAL),
+        ("HNG bị hủy niêm yết bắt buộc", AlertLevel.CRITICAL, EventType.LISTING),
+        ("FPT báo lãi kỷ lục, lợi nhuận tăng 40%", AlertLevel.HIGH, EventType.EARNINGS),
+        ("Vinamilk chi 2.300 tỷ đồng trả cổ tức", AlertLevel.MEDIUM, EventType.DIVIDEND),
+        ("Masan (MSN) họp đại hội cổ đông", AlertLevel.LOW, EventType.OTHER),
+        ("Khởi tố lãnh đạo một công ty chưa niêm yết", AlertLevel.LOW, EventType.LEGAL),
+        ("HPG, VCB, VIC, VHM, MSN, FPT bứt phá, lập đỉnh", AlertLevel.LOW, EventType.PRICE_MOVE),
+    ],
+)
+def test_alert_level_and_event(title: str, level: AlertLevel, event: EventType) -> None:
+    found = article(title)
+    assert (found.level, found.event) == (level, event)
+
+
+def test_the_gravest_event_names_the_kind() -> None:
+    assert event_type("Trả cổ tức xong, lãnh đạo bị xử phạt") is EventType.LEGAL
+
+
+def test_the_summary_adds_symbols_and_shades_the_score() -> None:
+    plain = article("Doanh nghiệp thép báo lãi lớn")
+    told = article(
+        "Doanh nghiệp thép báo lãi lớn", summary="Hòa Phát cho biết nợ xấu tăng mạnh, áp lực bán lớn"
+    )
+    assert (plain.symbols, told.symbols) == ((), ("HPG",))
+    assert 0 < told.sentiment.score < plain.sentiment.score
+
+
+def test_a_routine_title_stays_neutral_and_a_plain_one_hears_its_summary() -> None:
+    routine = article("Lịch sự kiện ngày 13/4", summary="FPT trả cổ tức, lợi nhuận tăng mạnh")
+    assert (routine.sentiment.label, routine.sentiment.score) == ("neutral", 0.0)
+    plain = article("FPT công bố kết quả", summary="Lợi nhuận giảm mạnh 40%, lỗ nặng")
+    assert plain.sentiment.label == "negative"
+
+
+def test_a_bar_knows_what_was_published_by_its_close() -> None:
+    field = news_sentiment([article("FPT báo lãi kỷ lục")], ["FPT", "VCB"], DAYS)
+    assert np.isnan(field[0]).all(), "the day before"
+    score = article("FPT báo lãi kỷ lục").sentiment.score
+    assert field[1, 0] == pytest.approx(score * 0.5 ** (4.75 / 24.0 / 2.0))
+    assert np.isnan(field[:, 1]).all(), "another symbol"
+    late = news_sentiment([article("FPT báo lãi kỷ lục", MORNING.replace(hour=15))], ["FPT"], DAYS)
+    assert np.isnan(late[1, 0]), "after the close it belongs to the next bar"
+    assert np.isfinite(late[2, 0])
+
+
+def test_sentiment_halves_and_is_forgotten() -> None:
+    field = news_sentiment(
+        [article("FPT báo lãi kỷ lục")], ["FPT"], DAYS, half_life_days=2.0, horizon_days=10.0
+    )[:, 0]
+    assert field[3] == pytest.approx(0.5 * field[1])
+    assert np.isfinite(field[10])
+    assert np.isnan(field[11:]).all()
+
+
+def test_intraday_bars_know_the_news_up_to_their_start() -> None:
+    stamps = np.datetime64("2025-06-03T09:55:00") + np.arange(3) * np.timedelta64(5, "m")
+    field = news_sentiment([article("FPT báo lãi kỷ lục")], ["FPT"], stamps)
+    assert np.isfinite(field[:, 0]).tolist() == [False, True, True]
+
+
+def test_later_articles_never_change_earlier_values() -> None:
+    articles = [article("FPT báo lãi kỷ lục"), article("FPT bị phạt nặng", MORNING + timedelta(days=4))]
+    both = news_sentiment(articles, ["FPT"], DAYS)
+    first = news_sentiment(articles[:1], ["FPT"], DAYS)
+    np.testing.assert_array_equal(both[:5], first[:5])
+    assert both[5, 0] < 0 < first[5, 0]
+
+
+def test_order_doubles_and_undated_articles_do_not_matter() -> None:
+    one, two = article("FPT báo lãi kỷ lục"), article("FPT, VCB bị phạt", MORNING + timedelta(days=1))
+    undated = article("FPT phá sản", None)
+    expected = news_sentiment([one, two], ["FPT", "VCB"], DAYS)
+    np.testing.assert_array_equal(news_sentiment([two, undated, one, two], ["FPT", "VCB"], DAYS), expected)
+
+
+def test_an_article_about_several_stocks_is_shared() -> None:
+    alone = news_sentiment([article("FPT bị phạt")], ["FPT"], DAYS)
+    shared = news_sentiment([article("FPT, VCB bị phạt")], ["FPT"], DAYS)
+    np.testing.assert_allclose(shared, alone / 2.0)
+
+
+def test_sums_stay_in_bounds() -> None:
+    many = [article("FPT báo lãi kỷ lục", url=f"https://example.invalid/{i}") for i in range(9)]
+    assert np.nanmax(news_sentiment(many, ["FPT"], DAYS)) == 1.0
+
+
+def test_senseless_spans_are_refused() -> None:
+    with pytest.raises(InputError, match="must be positive"):
+        news_sentiment([], ["FPT"], DAYS, half_life_days=0.0)

@@ -1,0 +1,167 @@
+"""Evidence: how the five agents turn observations into a score, a confidence and reasons that add up.
+
+Each observation is brought to a strength in [-1, 1] by a smooth function, so that a price one VND higher
+never flips an opinion. The score is their weighted mean over the observations that are there; the confidence
+grows with their strength and agreement and shrinks with what is missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from vnquant.agents.scores import Part, Scores
+from vnquant.features.indicators import returns, rolling_std
+from vnquant.market.bars import FloatArray
+from vnquant.market.panel import BarPanel
+
+__all__ = ("SIGMA_FLOOR", "Bars", "Evidence", "blend", "ramp")
+
+# A day's volatility below this is that of a price which hardly trades; dividing by it would shout.
+SIGMA_FLOOR = 0.002
+# Confidence of evidence that says nothing either way, and what strength and agreement add to it.
+_CONFIDENCE_BASE = 0.2
+_CONFIDENCE_STRENGTH = 0.4
+_CONFIDENCE_AGREEMENT = 0.4
+
+
+class Bars:
+    """The bars of a panel with each symbol's gaps squeezed out, so that windows count bars and not rows.
+
+    `volume` is that of whole days: the running session is scaled by the usual time-of-day curve.
+    """
+
+    def __init__(self, panel: BarPanel) -> None:
+        self.panel = panel
+        self.rows: npt.NDArray[np.int64] | None = None
+        present = panel.present
+        if not bool(present.all()):
+            # A stable sort of "missing" moves the bars to the top and keeps their order. Flat positions are
+            # gathered several times faster than along an axis, and there is much to gather.
+            columns = np.arange(present.shape[1])
+            order = np.argsort(~present, axis=0, kind="stable")
+            self.rows = np.where(present, np.cumsum(present, axis=0, dtype=np.int64) - 1, -1)
+            self._squeezing = order * len(columns) + columns
+            self._spreading = np.maximum(self.rows, 0) * len(columns) + columns
+            self._below = np.arange(len(present))[:, None] >= present.sum(axis=0)
+        self.open = self.squeeze(panel.open)
+        self.high = self.squeeze(panel.high)
+        self.low = self.squeeze(panel.low)
+        self.close = self.squeeze(panel.close)
+        self.volume = self.squeeze(panel.full_day_volume)
+
+    def squeeze(self, x: FloatArray) -> FloatArray:
+        """Return x of the panel's rows with the gaps taken out: bars at the top, NaN below them."""
+        if self.rows is None:
+            return x
+        squeezed = x.take(self._squeezing)
+        squeezed[self._below] = np.nan
+        return squeezed
+
+    def spread(self, x: FloatArray) -> FloatArray:
+        """Return the squeezed x in the panel's rows, NaN where no bar exists."""
+        if self.rows is None:
+            return x
+        out = x.take(self._spreading)
+        out[self.rows < 0] = np.nan
+        return out
+
+    def field(self, name: str) -> FloatArray:
+        """Return an optional field of the panel without the gaps, all NaN where it is not carried."""
+        return self.squeeze(self.panel.get(name))
+
+    def sigma(self, days: int) -> FloatArray:
+        """Return the deviation of one-bar returns over `days` bars, floored at `SIGMA_FLOOR`."""
+        return np.maximum(rolling_std(returns(self.close), days), SIGMA_FLOOR)
+
+    @property
+    def volume_trust(self) -> FloatArray | float:
+        """Weight of evidence from volume: 1 for whole days, the root of its share for the running one.
+
+        A morning's volume scaled to a day is an estimate whose error falls as the day goes on.
+        """
+        if not self.panel.partial:
+            return 1.0
+        trust = np.ones(self.panel.shape)
+        trust[-1] = np.sqrt(self.panel.session_fraction)
+        return self.squeeze(trust)
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """One observation, in the squeezed rows of `Bars`.
+
+    Attributes
+    ----------
+    strength : float64, shape (T, N)
+        From -1 (sell) to 1 (buy), NaN where it cannot be observed.
+    weight : float, or float64 array of shape (T, N)
+    text, against, absent, values
+        As in `Part`.
+    optional : bool
+        Whether an agent is complete without it: its absence then does not lower the confidence.
+    """
+
+    strength: FloatArray
+    weight: FloatArray | float
+    text: str
+    values: Mapping[str, FloatArray | float] = field(default_factory=dict)
+    against: str = ""
+    absent: str = ""
+    optional: bool = False
+
+
+def blend(bars: Bars, evidence: Mapping[str, Evidence]) -> Scores:
+    """Return the weighted mean of the evidence, with a confidence and a part for each.
+
+    With weights w and strengths e over what is there, ::
+
+        score      = sum(w e) / sum(w)
+        confidence = coverage x (0.2 + 0.4 sum(w |e|) / sum(w) + 0.4 |score|)
+
+    where coverage is the share of the weight of required evidence that could be observed.
+    """
+    shape = bars.close.shape
+    total, score, strength = np.zeros(shape), np.zeros(shape), np.zeros(shape)
+    beyond = np.zeros(shape)
+    wanted: FloatArray | float = 0.0
+    amounts: dict[str, FloatArray] = {}
+    for name, one in evidence.items():
+        there = ~np.isnan(one.strength)
+        weight = one.weight * there
+        amounts[name] = one.weight * one.strength
+        heard = np.where(there, amounts[name], 0.0)
+        total += weight
+        score += heard
+        strength += np.abs(heard, out=heard)
+        if one.optional:
+            beyond += weight
+        else:
+            wanted = wanted + one.weight
+    share = np.divide(1.0, total, out=np.full(shape, np.nan), where=total > 0.0)
+    score *= share
+    strength *= share
+    confidence = _CONFIDENCE_BASE + _CONFIDENCE_STRENGTH * strength + _CONFIDENCE_AGREEMENT * np.abs(score)
+    confidence *= np.divide(total - beyond, wanted, out=np.ones(shape), where=np.asarray(wanted) > 0.0)
+    final = bars.spread(score)
+    parts = {
+        name: Part(
+            np.multiply(amounts[name], share, out=amounts[name]),
+            one.text,
+            values=one.values,
+            against=one.against,
+            absent=one.absent,
+            rows=bars.rows,
+        )
+        for name, one in evidence.items()
+    }
+    return Scores(final, np.where(np.isnan(final), 0.0, bars.spread(confidence)), parts)
+
+
+def ramp(x: FloatArray, low: float, high: float) -> FloatArray:
+    """Return 0 at `low` and below, 1 at `high` and above, and a straight line between."""
+    clipped: FloatArray = np.clip((x - low) / (high - low), 0.0, 1.0)
+    return clipped

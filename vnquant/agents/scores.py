@@ -1,0 +1,223 @@
+"""Scores: what an agent thinks of every symbol at every time, and the parts its opinion is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from vnquant.errors import AgentError
+from vnquant.market.bars import FloatArray
+
+__all__ = ("BoolArray", "Note", "Part", "Scores")
+
+BoolArray = npt.NDArray[np.bool_]
+
+# Rounding in a weighted sum may step over a bound by a few ulp; anything more is a mistake of the agent.
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """One line of an agent's reasoning: what it adds to the score, and the numbers that say why.
+
+    Attributes
+    ----------
+    amount : float64, shape (T, N)
+        Share of the score; the amounts of all parts add up to the score. NaN where it has no say.
+    text : str
+        Format string of `values`, such as "{days}-day return {change:+.1f} %".
+    values : mapping of str to float64 array of shape (T, N), or to a plain number
+    against : str
+        Format string used where the amount is negative; `text` where left empty.
+    absent : str
+        What to say where the amount is NaN; nothing where left empty.
+    rows : integer array of shape (T, N), or None
+        Where gaps were squeezed out of `amount` and `values`: the row of theirs that belongs to each point of
+        the panel, -1 where there is no bar. None where they stand in the panel's own rows.
+    """
+
+    amount: FloatArray
+    text: str
+    values: Mapping[str, FloatArray | float] = field(default_factory=dict)
+    against: str = ""
+    absent: str = ""
+    rows: npt.NDArray[np.int64] | None = None
+
+    @property
+    def contribution(self) -> FloatArray:
+        """The amount in the panel's own rows."""
+        if self.rows is None:
+            return self.amount
+        placed = np.take_along_axis(self.amount, np.maximum(self.rows, 0), axis=0)
+        return np.where(self.rows < 0, np.nan, placed)
+
+    def at(self, row: int, column: int) -> float:
+        """Return the contribution at one point."""
+        source = row if self.rows is None else int(self.rows[row, column])
+        missing = self.rows is not None and source < 0
+        return float("nan") if missing else float(self.amount[source, column])
+
+    def describe(self, row: int, column: int) -> str:
+        """Return the text with the numbers of one point, "" where there is nothing to say."""
+        amount = self.at(row, column)
+        if not np.isfinite(amount):
+            return self.absent
+        chosen = self.against if amount < 0 and self.against else self.text
+        return _fill(chosen, self.values, self.rows, row, column)
+
+
+@dataclass(frozen=True, eq=False)
+class Note:
+    """A remark that adds nothing to the score, such as a veto or a position size.
+
+    Attributes
+    ----------
+    where : bool, shape (T, N)
+        The points that it is true of.
+    text, values, rows
+        As in `Part`.
+    urgent : bool
+        Whether it comes before the parts, or after them.
+    """
+
+    where: BoolArray
+    text: str
+    values: Mapping[str, FloatArray | float] = field(default_factory=dict)
+    rows: npt.NDArray[np.int64] | None = None
+    urgent: bool = False
+
+    def describe(self, row: int, column: int) -> str:
+        """Return the text with the numbers of one point, "" where the note is not true."""
+        return _fill(self.text, self.values, self.rows, row, column) if self.where[row, column] else ""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Scores:
+    """Opinions of one agent on a panel, checked on construction.
+
+    Attributes
+    ----------
+    score : float64, shape (T, N)
+        From -1 (sell) to 1 (buy); NaN says that the agent has no opinion there.
+    confidence : float64, shape (T, N), or a number for all
+        From 0 to 1; set to 0 wherever the score is NaN.
+    parts : mapping of str to Part
+        Optional: the reasoning, largest contributions first when it is told.
+    notes : tuple of Note
+        Optional: remarks that add nothing to the score.
+    veto : bool, shape (T, N), or None
+        Where a buy is barred, whatever the others say.
+    position_fraction : float64, shape (T, N), or None
+        Largest share of equity that a position should take.
+
+    Raises
+    ------
+    AgentError
+        If shapes differ, a score leaves [-1, 1], or a confidence leaves [0, 1].
+    """
+
+    score: FloatArray
+    confidence: FloatArray | float
+    parts: Mapping[str, Part] = field(default_factory=dict)
+    notes: tuple[Note, ...] = ()
+    veto: BoolArray | None = None
+    position_fraction: FloatArray | None = None
+
+    def __post_init__(self) -> None:
+        score = _within(self.score, -1.0, "score")
+        silent = np.isnan(score)
+        confidence = np.asarray(self.confidence, dtype=np.float64)
+        if confidence.ndim == 0:
+            confidence = np.full(score.shape, float(confidence))
+        if confidence.shape != score.shape:
+            raise AgentError(
+                f"confidence has shape {confidence.shape}, score {score.shape}; they must be equal"
+            )
+        confidence = np.where(silent, 0.0, confidence)
+        if np.isnan(confidence).any():
+            raise AgentError("confidence is NaN where the score is not; give 0 where the agent is unsure")
+        for name, extra in (("veto", self.veto), ("position_fraction", self.position_fraction)):
+            if extra is not None and np.shape(extra) != score.shape:
+                raise AgentError(
+                    f"{name} has shape {np.shape(extra)}, score {score.shape}; they must be equal"
+                )
+        object.__setattr__(self, "score", score)
+        object.__setattr__(self, "confidence", _within(confidence, 0.0, "confidence"))
+        object.__setattr__(self, "parts", MappingProxyType(dict(self.parts)))
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(T, N)."""
+        return self.score.shape
+
+    def column(self, which: int) -> Scores:
+        """Return the opinions on one symbol, shape (T, 1), without the reasoning."""
+        one = slice(which, which + 1)
+        return Scores(
+            self.score[:, one],
+            self.certainty[:, one],
+            veto=None if self.veto is None else self.veto[:, one],
+        )
+
+    @property
+    def certainty(self) -> FloatArray:
+        """The confidence as an array, which it always is after construction."""
+        return np.asarray(self.confidence)
+
+    def reasons(self, row: int, column: int, *, at_least: float = 0.005) -> tuple[str, ...]:
+        """Return the parts in words at one point, weightiest first, then what is absent, amid the notes."""
+        said = [(part.at(row, column), part.describe(row, column)) for part in self.parts.values()]
+        heard = [(amount, text) for amount, text in said if np.isfinite(amount) and text]
+        heard.sort(key=lambda pair: -abs(pair[0]))
+        # Where nothing weighs enough, the weightiest part still says what was looked at.
+        heard = [pair for pair in heard if abs(pair[0]) >= at_least] or heard[:1]
+        remarks = [(note.urgent, note.describe(row, column)) for note in self.notes]
+        return (
+            *(text for urgent, text in remarks if urgent and text),
+            *(text for _, text in heard),
+            *(text for amount, text in said if amount != amount and text),
+            *(text for urgent, text in remarks if not urgent and text),
+        )
+
+    def __repr__(self) -> str:
+        known = np.isfinite(self.score)
+        share = float(known.mean()) if known.size else 0.0
+        mean = float(self.score[known].mean()) if known.any() else float("nan")
+        return f"Scores({' x '.join(map(str, self.shape))}, opinion on {share:.0%}, mean {mean:+.3f})"
+
+
+def _fill(
+    text: str,
+    values: Mapping[str, FloatArray | float],
+    rows: npt.NDArray[np.int64] | None,
+    row: int,
+    column: int,
+) -> str:
+    """Return the format string with the numbers of one point."""
+    source = row if rows is None else int(rows[row, column])
+    numbers = {
+        name: float(value[source, column]) if isinstance(value, np.ndarray) else value
+        for name, value in values.items()
+    }
+    return text.format(**numbers)
+
+
+def _within(values: Any, low: float, name: str) -> FloatArray:
+    """Return the values as float64, clipped where rounding stepped over a bound, refused beyond that."""
+    array = np.asarray(values, dtype=np.float64)
+    if array.size == 0:
+        return array
+    smallest, largest = np.fmin.reduce(array, axis=None), np.fmax.reduce(array, axis=None)
+    if smallest >= low and largest <= 1.0:
+        return array
+    if smallest < low - _ROUNDING or largest > 1.0 + _ROUNDING:
+        raise AgentError(
+            f"{name} runs from {smallest:.6g} to {largest:.6g}, allowed is {low:g} to 1. "
+            "Bring it into range, for example with numpy.tanh or numpy.clip."
+        )
+    return np.clip(array, low, 1.0)

@@ -1,0 +1,168 @@
+"""Desk: the working state behind a workbench, from an empty history to a model and cases to discuss."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import date
+from typing import TYPE_CHECKING
+
+from vnquant.dossier import opportunity_of
+from vnquant.errors import MissingDataError, ModelError, SourceError, StateError
+from vnquant.market import BarPanel, BarSeries, QualityReport, data_report
+from vnquant.models import ForecastModel, ModelConfig, ModelStore, Predictor, training_cutoff
+from vnquant.news import Article, article_from
+from vnquant.runtime import sliding_window
+from vnquant.scanners import MarketHistory, ModelScanner, ScannerConfig
+from vnquant.ui.progress import ProgressBar
+from vnquant.world import World
+
+if TYPE_CHECKING:
+    from vnquant.agents import Opportunity
+    from vnquant.settings import Settings
+
+__all__ = ("Desk",)
+
+_LOADING_ROUNDS = 3
+
+
+class Desk:
+    """Loads history, trains or reads the model, and prepares what the workbench shows.
+
+    Parameters
+    ----------
+    world : World
+        Closed with the desk.
+    settings : Settings
+    predictor : Predictor or None
+    model_config : ModelConfig
+    """
+
+    def __init__(
+        self, world: World, *, settings: Settings, predictor: Predictor | None, model_config: ModelConfig
+    ) -> None:
+        self.world = world
+        self.model: ForecastModel | None = None
+        self._settings = settings
+        self._predictor = predictor
+        self._model_config = model_config
+        self._preparing = asyncio.Lock()
+        self._scanner: ModelScanner | None = None
+        self.history = MarketHistory(
+            world.bars,
+            universe=world.universe,
+            calendar=world.calendar,
+            clock=world.clock,
+            config=ScannerConfig(window=settings.window, deadline_s=settings.scan_deadline_s),
+        )
+
+    async def ready(self) -> ModelScanner:
+        """Return the scanner, once the history is loaded and the model trained or read from disk.
+
+        Raises
+        ------
+        MissingDataError
+            If no symbol could be loaded; it names the first reason.
+        ModelError
+            If there are too few sessions to train on.
+        """
+        async with self._preparing:
+            if self._scanner is None:
+                await self._load()
+                self.model = await self._trained()
+                self._scanner = ModelScanner(self.history, self.model)
+        return self._scanner
+
+    async def opportunity(self, symbol: str, *, coverage: str) -> Opportunity:
+        """Return one symbol's case, on its newest bars, forecasts and headlines."""
+        await self.ready()
+        failures = await self.history.refresh([symbol])
+        if not self.history.loaded([symbol]):
+            raise failures[symbol]
+        return await asyncio.to_thread(
+            opportunity_of,
+            symbol,
+            self.history,
+            self.model,
+            await self._news_if_any(),
+            as_of=self.world.clock.now(),
+            coverage=coverage or str(self.history.coverage([symbol], self.world.clock.now(), failures)),
+        )
+
+    async def bars(self, symbols: Sequence[str], start: date, end: date, *, interval: str) -> BarPanel:
+        """Return bars of all the symbols, or raise the first failure."""
+
+        async def fetch(symbol: str) -> BarSeries:
+            return await self.world.bars.bars(symbol, start, end, interval=interval)
+
+        found: dict[str, BarSeries] = {}
+        async with sliding_window(fetch, symbols, width=self._settings.window, name="bars") as outcomes:
+            async for outcome in outcomes:
+                if outcome.value is None:
+                    raise outcome.error or SourceError(f"{outcome.item}: no answer", symbol=outcome.item)
+                found[outcome.item] = outcome.value
+        ordered = [found[s] for s in symbols]
+        fraction = self.history.session_fraction_of(ordered) if interval == "1D" else 1.0
+        return BarPanel.from_series(ordered, interval=interval, session_fraction=fraction)
+
+    async def news(self) -> list[Article]:
+        """Return the latest headlines, read for symbols, sentiment and alert level."""
+        if self.world.news is None:
+            raise StateError(f"There is no news feed behind {self.world.name}; a file holds bars only.")
+        feed = await self.world.news.headlines()
+        universe = self.world.universe
+        return await asyncio.to_thread(lambda: [article_from(item, universe) for item in feed.items])
+
+    async def data_report(self) -> QualityReport:
+        """Check a file's rows as they stand, or the loaded bars of any other source."""
+        raw = await self.world.raw_frame()
+        if raw is None and not self.history.loaded():
+            await self.history.refresh(self.world.universe.tickers)
+        return await asyncio.to_thread(
+            lambda: data_report(
+                self.history.panel() if raw is None else raw,
+                universe=self.world.universe,
+                calendar=self.world.calendar,
+            )
+        )
+
+    async def aclose(self) -> None:
+        """End the scans that still run, then the world; idempotent."""
+        if self._scanner is not None:
+            await self._scanner.aclose()
+        await self.world.aclose()
+
+    async def _load(self) -> None:
+        """Load every symbol; those that fail are asked again, since each one missing makes another model."""
+        wanted, failures = self.world.universe.tickers, {}
+        for _ in range(_LOADING_ROUNDS):
+            with ProgressBar("Loading history", unit="symbol", shown=self._settings.progress) as bar:
+                failures = await self.history.refresh(wanted, progress=bar.items)
+            loaded = set(self.history.loaded())
+            wanted = tuple(s for s in wanted if s not in loaded)
+            if not wanted:
+                return
+        if not self.history.loaded():
+            symbol, error = next(iter(failures.items()))
+            raise MissingDataError(f"No bars could be loaded; {symbol}, for one: {error}") from error
+
+    async def _trained(self) -> ForecastModel:
+        as_of = self.world.clock.now()
+        cutoff = training_cutoff(as_of, self.world.calendar)
+        panel = await asyncio.to_thread(lambda: self.history.panel().up_to(cutoff))
+        if not panel.shape[0]:
+            raise ModelError(f"No bars before {as_of:%Y-%m} to train on; give bars of earlier years.")
+        store = ModelStore(self._settings.cache_dir / "models")
+        with ProgressBar("Training the model", unit="%", shown=self._settings.progress) as bar:
+            return await store.load_or_train(
+                panel, self._model_config, predictor=self._predictor, progress=bar.share
+            )
+
+    async def _news_if_any(self) -> list[Article] | None:
+        """Return the news, or None where there is none to be had: a discussion goes on without."""
+        if self.world.news is None:
+            return None
+        try:
+            return await self.news()
+        except SourceError:
+            return None

@@ -1,0 +1,123 @@
+"""Linking: which symbols of the universe a Vietnamese text speaks about."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from functools import lru_cache
+
+from vnquant.market.symbols import Symbol, load_universe
+from vnquant.news.text import fold
+
+__all__ = ("link_symbols",)
+
+# Tickers that are also words of the trade: chief executive, the currency, the city, gas, the volatility
+# index. They count only where the text marks them as a ticker.
+_AMBIGUOUS = frozenset({"CEO", "VND", "HCM", "GAS", "VIX", "DIG", "PC1", "ABB"})
+_MARKED = (
+    r"\({t}\)"
+    r"|(?i:cổ phiếu|mã|cp)\s+{t}(?!\w)"
+    r"|^[\"“]?{t}\s*:"
+    r"|(?<!\w){t}\s*,\s*[A-Z][A-Z0-9]{{2}}(?!\w)"
+    r"|(?<!\w)[A-Z][A-Z0-9]{{2}}\s*,\s*{t}(?!\w)"
+)
+_TICKER = re.compile(r"(?<![\w.&-])[A-Z][A-Z0-9]{2}(?![\w&-])")
+
+# The names that headlines use, where they are not the company's registered name. Sources: the companies' own
+# brand names. A longer name wins over a shorter one inside it ("Masan High-Tech Materials" is MSR, not MSN).
+_BRANDS: dict[str, str] = {
+    "vinamilk": "VNM", "vietcombank": "VCB", "vietinbank": "CTG", "bidv": "BID", "techcombank": "TCB",
+    "vpbank": "VPB", "sacombank": "STB", "mbbank": "MBB", "mb bank": "MBB", "hdbank": "HDB",
+    "tpbank": "TPB",
+    "seabank": "SSB", "lpbank": "LPB", "lienvietpostbank": "LPB", "eximbank": "EIB", "abbank": "ABB",
+    "vietcapital bank": "BVB", "bvbank": "BVB", "ngân hàng quân đội": "MBB", "hòa phát": "HPG",
+    "hoa sen": "HSG",
+    "thép nam kim": "NKG", "thế giới di động": "MWG", "fpt retail": "FRT", "fpt shop": "FRT",
+    "long châu": "FRT",
+    "chứng khoán fpt": "FTS", "fpts": "FTS", "fpt online": "", "digiworld": "DGW", "pnj": "PNJ",
+    "vàng bạc đá quý phú nhuận": "PNJ", "vingroup": "VIC", "vinhomes": "VHM", "vincom retail": "VRE",
+    "novaland": "NVL", "phát đạt": "PDR", "khang điền": "KDH", "nam long": "NLG", "đất xanh": "DXG",
+    "đất xanh services": "", "dat xanh services": "", "kinh bắc": "KBC", "becamex": "BCM",
+    "viglacera": "VGC",
+    "viglacera hạ long": "", "sonadezi châu đức": "SZC", "hà đô": "HDG", "dic corp": "DIG",
+    "khải hoàn land": "KHG",
+    "idico": "IDC", "vietjet": "VJC", "gemadept": "GMD", "viconship": "VSC", "hải an": "HAH", "acv": "ACV",
+    "masan": "MSN", "masan high-tech materials": "MSR", "sabeco": "SAB", "vĩnh hoàn": "VHC",
+    "nam việt": "ANV",
+    "dabaco": "DBC", "hoàng anh gia lai": "HAG", "hagl": "HAG", "hagl agrico": "HNG", "bầu đức": "HAG",
+    "petrolimex": "PLX", "pv gas": "GAS", "pvgas": "GAS", "pv power": "POW", "pvpower": "POW",
+    "pv drilling": "PVD",
+    "ptsc": "PVS", "lọc hóa dầu bình sơn": "BSR", "đạm cà mau": "DCM", "đạm phú mỹ": "DPM",
+    "đức giang": "DGC",
+    "vietcap": "VCI", "chứng khoán bản việt": "VCI", "vndirect": "VND", "hsc": "HCM", "gelex": "GEX",
+    "vinaconex": "VCG", "coteccons": "CTD", "hòa bình": "", "xây dựng hòa bình": "HBC",
+    "tập đoàn hòa bình": "HBC",
+    "đèo cả": "HHV", "viettel construction": "CTR", "viettel post": "VTP", "viettel global": "VGI",
+    "tasco": "HUT",
+    "dệt may thành công": "TCM", "vinatex": "VGT", "veam": "VEA", "cao su việt nam": "GVR", "bảo việt": "",
+    "chứng khoán bảo việt": "BVS", "chứng khoán mb": "MBS", "chứng khoán vietinbank": "CTS",
+    "chứng khoán tiên phong": "ORS", "chứng khoán ssi": "SSI", "chứng khoán vix": "VIX", "cii": "CII",
+}  # fmt: skip
+
+_LEGAL_FORMS = re.compile(
+    r"^(?:ctcp\s*-\s*|ctcp\s+|tổng công ty cổ phần\s+|tổng công ty\s+|công ty tài chính\s+|tập đoàn\s+"
+    r"|ngân hàng tmcp\s+)+"
+    r"|\s*[-–]\s*ctcp$"
+)
+
+
+def link_symbols(text: str, universe: Mapping[str, Symbol] | None = None) -> tuple[str, ...]:
+    """Return the symbols that a text names, by ticker, brand or company name, in order of appearance.
+
+    Parameters
+    ----------
+    text : str
+        Vietnamese, best of a headline and its summary.
+    universe : mapping of ticker to Symbol, optional
+        The shipped universe by default.
+
+    Notes
+    -----
+    A ticker that is also a word, such as CEO or VND, counts only where the text marks it as one: "(CEO)",
+    "cổ phiếu CEO", "CEO:" at the start, or in a list of tickers.
+    """
+    known = load_universe() if universe is None else universe
+    composed = unicodedata.normalize("NFC", text)
+    names, pattern = _names(tuple(known), tuple(one.company for one in known.values()))
+    places: dict[str, int] = {}
+    taken: list[range] = []
+    for found in pattern.finditer(fold(composed)):
+        taken.append(range(*found.span()))
+        if (ticker := names[found.group()]) in known:
+            places.setdefault(ticker, found.start())
+    for found in _TICKER.finditer(composed):
+        ticker, start = found.group(), found.start()
+        # The FPT in "FPT Retail" is a part of that name, not the mother company.
+        inside = any(start in span for span in taken)
+        if ticker in known and not inside and _is_meant(ticker, composed):
+            places[ticker] = min(places.get(ticker, start), start)
+    return tuple(sorted(places, key=lambda ticker: places[ticker]))
+
+
+def _is_meant(ticker: str, text: str) -> bool:
+    """Whether an uppercase word is meant as a ticker."""
+    if ticker not in _AMBIGUOUS and not text.isupper():
+        return True
+    return re.search(_MARKED.format(t=ticker), text, re.MULTILINE) is not None
+
+
+@lru_cache(maxsize=4)
+def _names(tickers: tuple[str, ...], companies: tuple[str, ...]) -> tuple[dict[str, str], re.Pattern[str]]:
+    """Return the names by ticker, and a pattern that finds the longest of them; "" is another company's."""
+    names = {}
+    for ticker, company in zip(tickers, companies, strict=True):
+        core = _LEGAL_FORMS.sub("", fold(company)).strip()
+        # One word alone, or a region, is too common to mean a company: the brands above name those.
+        if len(core.split()) >= 3:
+            names[core] = ticker
+        names[fold(company).strip()] = ticker
+    names.update({fold(brand): ticker for brand, ticker in _BRANDS.items()})
+    longest_first = sorted(names, key=lambda name: (-len(name), name))
+    pattern = re.compile(r"(?<!\w)(?:" + "|".join(re.escape(name) for name in longest_first) + r")(?!\w)")
+    return names, pattern

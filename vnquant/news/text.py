@@ -1,0 +1,36 @@
+"""Text: Vietnamese syllables, normalised so that one word has one spelling."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import cache
+
+__all__ = ("fold", "syllables")
+
+_TOKEN = re.compile(r"[^\W_]+(?:[.,]\d+)*|[%?!,;:.…\-–—()]")
+# The tone mark of oa, oe, uy is written on either vowel: "hoà" and "hòa" are one syllable. The older place,
+# on the first vowel, is taken; after q, and where a final follows, only one place exists.
+_TONES = {
+    "oà": "òa", "oá": "óa", "oả": "ỏa", "oã": "õa", "oạ": "ọa", "oè": "òe", "oé": "óe", "oẻ": "ỏe",
+    "oẽ": "õe",
+    "oẹ": "ọe", "uỳ": "ùy", "uý": "úy", "uỷ": "ủy", "uỹ": "ũy", "uỵ": "ụy",
+}  # fmt: skip
+_TONE = re.compile("(?<!q)(" + "|".join(_TONES) + r")(?!\w)")
+
+
+def fold(text: str) -> str:
+    """Return the text in lower case, composed (NFC), with each tone mark in its older place."""
+    lowered = unicodedata.normalize("NFC", text).lower()
+    return _TONE.sub(lambda found: _TONES[found.group(1)], lowered)
+
+
+def syllables(text: str) -> list[str]:
+    """Return the folded syllables, numbers and punctuation marks of a text, in order."""
+    return _TOKEN.findall(fold(text))
+
+
+@cache
+def split_phrase(phrase: str) -> tuple[str, ...]:
+    """Return the syllables of a phrase from a word list."""
+    return tuple(syllables(phrase))

@@ -1,0 +1,60 @@
+"""Coverage: how much of what was asked for a scan really saw, and why the rest is missing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import msgspec
+
+from vnquant.errors import VnQuantError
+
+__all__ = ("Coverage",)
+
+
+class Coverage(msgspec.Struct, frozen=True, kw_only=True):
+    """Which symbols a result stands on.
+
+    Attributes
+    ----------
+    requested : int
+        Symbols asked for.
+    fresh : tuple of str
+        Symbols whose newest bar is that of the present session.
+    stale : mapping of str to int
+        Symbols judged on older bars, with the number of sessions they lag.
+    failures : mapping of str to VnQuantError
+        Why a symbol is stale or missing. Symbols here and not in `stale` have no prediction.
+    """
+
+    requested: int
+    fresh: tuple[str, ...] = ()
+    stale: Mapping[str, int] = MappingProxyType({})
+    failures: Mapping[str, VnQuantError] = MappingProxyType({})
+
+    @property
+    def failed(self) -> tuple[str, ...]:
+        """Symbols without any prediction."""
+        return tuple(s for s in self.failures if s not in self.stale)
+
+    @property
+    def share(self) -> float:
+        """Fresh symbols among those asked for, in [0, 1]."""
+        return len(self.fresh) / self.requested if self.requested else 0.0
+
+    def __str__(self) -> str:
+        parts = [f"{len(self.fresh)} of {self.requested} fresh"]
+        for sessions, count in sorted(Counter(self.stale.values()).items()):
+            parts.append(f"{count} stale by {sessions} session{'s' if sessions != 1 else ''}")
+        if failed := self.failed:
+            reasons = Counter(_reason(self.failures[s]) for s in failed)
+            why = ", ".join(f"{reason} x{n}" if n > 1 else reason for reason, n in reasons.most_common(3))
+            parts.append(f"{len(failed)} failed: {why}")
+        return ", ".join(parts)
+
+
+def _reason(error: VnQuantError) -> str:
+    """Return an error's class as words: SourceTimeoutError becomes "source timeout"."""
+    name = type(error).__name__.removesuffix("Error")
+    return "".join(f" {c.lower()}" if c.isupper() else c for c in name).strip()

@@ -1,0 +1,81 @@
+"""Source protocols: what every source of bars, quotes and news offers, and the records they return."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Protocol, runtime_checkable
+
+import msgspec
+
+from vnquant.errors import RecordError
+from vnquant.market.bars import BarSeries, Quote
+
+__all__ = ("BarSource", "FeedItem", "NewsFeed", "NewsSource", "QuoteBoard", "QuoteSource")
+
+
+class FeedItem(msgspec.Struct, frozen=True, kw_only=True):
+    """One headline as a feed gave it: text cleaned of markup, meaning not yet judged.
+
+    `published_at` is aware ICT, or None where the feed does not say (never "now").
+    """
+
+    title: str
+    summary: str
+    url: str
+    source: str
+    published_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class QuoteBoard:
+    """Quotes by symbol, and the records that were malformed. Symbols that the answer left out are not."""
+
+    quotes: Mapping[str, Quote]
+    problems: tuple[RecordError, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class NewsFeed:
+    """Headlines, newest first, each URL once, and the records that were malformed."""
+
+    items: tuple[FeedItem, ...]
+    problems: tuple[RecordError, ...] = field(default=())
+
+
+@runtime_checkable
+class BarSource(Protocol):
+    """Gives historical bars, one symbol a call."""
+
+    name: str
+
+    async def bars(self, symbol: str, start: date, end: date, *, interval: str = "1D") -> BarSeries:
+        """Return the bars of the sessions from `start` to `end`, both included.
+
+        During the session the last daily bar is the running day. Raises EmptyAnswerError where the source
+        has none, and another SourceError where it did not answer as it should.
+        """
+        ...
+
+
+@runtime_checkable
+class QuoteSource(Protocol):
+    """Gives the board of many symbols a call."""
+
+    name: str
+
+    async def quotes(self, symbols: Sequence[str]) -> QuoteBoard:
+        """Return the present quotes."""
+        ...
+
+
+@runtime_checkable
+class NewsSource(Protocol):
+    """Gives the latest headlines."""
+
+    name: str
+
+    async def headlines(self) -> NewsFeed:
+        """Return the latest headlines of all feeds."""
+        ...
