@@ -15,6 +15,8 @@ from datetime import date, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from vnquant.errors import ClosedError
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -43,25 +45,25 @@ class SyncWorkbench:
 
     def prepare(self) -> Self:
         """Load the history and the model."""
-        self._run(self.bench.prepare())
+        self._run(lambda: self.bench.prepare())
         return self
 
     def scan(self, symbols: Sequence[str] | None = None, *, deadline_s: float | None = None) -> ScanResult:
         """See `Workbench.scan`."""
-        return self._run(self.bench.scan(symbols, deadline_s=deadline_s))
+        return self._run(lambda: self.bench.scan(symbols, deadline_s=deadline_s))
 
     def scan_stream(self, symbols: Sequence[str] | None = None) -> Iterator[Prediction]:
         """See `Workbench.scan_stream`."""
         stream = self.bench.scan_stream(symbols)
         while True:
             try:
-                yield self._run(anext(stream))
+                yield self._run(lambda: anext(stream))
             except StopAsyncIteration:
                 return
 
     def discuss(self, symbol: str, *, timeout_s: float = 5.0) -> AgentSignal:
         """See `Workbench.discuss`."""
-        return self._run(self.bench.discuss(symbol, timeout_s=timeout_s))
+        return self._run(lambda: self.bench.discuss(symbol, timeout_s=timeout_s))
 
     def bars(
         self,
@@ -72,24 +74,24 @@ class SyncWorkbench:
         interval: str = "1D",
     ) -> BarPanel:
         """See `Workbench.bars`."""
-        return self._run(self.bench.bars(symbols, start, end, interval=interval))
+        return self._run(lambda: self.bench.bars(symbols, start, end, interval=interval))
 
     def quotes(self, symbols: str | Sequence[str] | None = None) -> QuoteBoard:
         """See `Workbench.quotes`."""
-        return self._run(self.bench.quotes(symbols))
+        return self._run(lambda: self.bench.quotes(symbols))
 
     def news(self) -> list[Article]:
         """See `Workbench.news`."""
-        return self._run(self.bench.news())
+        return self._run(lambda: self.bench.news())
 
     def data_report(self) -> QualityReport:
         """See `Workbench.data_report`."""
-        return self._run(self.bench.data_report())
+        return self._run(lambda: self.bench.data_report())
 
     def close(self) -> None:
         """Close the workbench, and the loop too where it was opened for it; idempotent."""
         if self.bench.is_open:
-            self._run(self.bench.close())
+            self._run(self.bench.close)
         if self._runner is not None:
             self._runner.close()
 
@@ -107,8 +109,10 @@ class SyncWorkbench:
     def __repr__(self) -> str:
         return f"Sync{self.bench!r}"
 
-    def _run(self, work: Awaitable[T]) -> T:
-        coroutine = _as_coroutine(work)
+    def _run(self, call: Callable[[], Awaitable[T]]) -> T:
+        if not self.bench.is_open:
+            raise ClosedError("This workbench is closed. Open another: `Workbench.open().sync()`.")
+        coroutine = _awaited(call)
         if self._runner is not None:
             return self._runner.run(coroutine)
         if not self._loop.is_running():
@@ -131,8 +135,8 @@ def open_sync(opening: Callable[[], Coroutine[Any, Any, Workbench]]) -> SyncWork
         raise
 
 
-async def _as_coroutine(work: Awaitable[T]) -> T:
-    return await work
+async def _awaited(call: Callable[[], Awaitable[T]]) -> T:
+    return await call()
 
 
 def _running_loop() -> asyncio.AbstractEventLoop | None:

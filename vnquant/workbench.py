@@ -110,7 +110,7 @@ class Workbench:
         seed : int
             Of the simulated market and of the model.
         at : datetime, date or str, optional
-            Market time, ICT. Simulated: 2025-06-02 10:00 by default. A file's own last close by default.
+            Market time, ICT. Simulated: 2025-06-05 10:00 by default. A file's own last close by default.
         speed : float, optional
             Simulated market seconds a second: 0 (default) stands still, so that cells give the same result
             each time; 1 is real time; 60 makes a minute pass each second.
@@ -405,4 +405,5 @@ def _close_at_exit(bench: Workbench) -> None:
             left._loop.run_until_complete(left.close())
 
     atexit.register(close)
-    weakref.finalize(bench, atexit.unregister, close)
+    # For a workbench that is collected earlier; at exit it would only cancel what is about to run.
+    weakref.finalize(bench, atexit.unregister, close).atexit = False

@@ -47,8 +47,8 @@ if TYPE_CHECKING:
 
 __all__ = ("DEFAULT_AT", "World", "read_instant")
 
-# A Monday morning in the continuous session, with seven years of simulated bars behind it.
-DEFAULT_AT = "2025-06-02 10:00"
+# A Thursday morning in the continuous session, with seven years of simulated bars behind it.
+DEFAULT_AT = "2025-06-05 10:00"
 
 
 @dataclass(kw_only=True)
@@ -108,7 +108,8 @@ async def open_world(
     """
     from vnquant.simulation import SimulatedExchange
 
-    if source is None or source == "simulated":
+    named = source if isinstance(source, str) else None
+    if source is None or named == "simulated":
         return await _simulated(settings, seed, at, speed, exchange_options, keep_bars)
     if exchange_options:
         raise InputError(
@@ -121,7 +122,7 @@ async def open_world(
         return await _on_exchange(source, settings, keep_bars=keep_bars)
     if speed is not None:
         raise InputError("speed belongs to a simulated exchange; live time is real and a file stands still.")
-    if source == "live":
+    if named == "live":
         if at is not None:
             raise InputError("Live data has no other time than now; leave out `at`, or use bars from a file.")
         return await _live(settings)

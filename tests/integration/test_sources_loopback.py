@@ -56,7 +56,7 @@ async def _handle(request):
 async def server():
     app = web.Application()
     app.router.add_get("/{kind}", _handle)
-    runner = web.AppRunner(app, shutdown_timeout=0.05)
+    runner = web.AppRunner(app, shutdown_timeout=0.05, handler_cancellation=True)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
@@ -112,7 +112,8 @@ async def test_no_task_and_no_connection_is_left_after_close(server):
     await client.aclose()
     with pytest.raises(ClosedError):
         await hanging
-    assert connector.closed and not connector._conns
+    assert connector.closed
+    assert not connector._conns
     assert not connector._acquired
     await asyncio.sleep(0)
     client_tasks = [t for t in asyncio.all_tasks() - before if "RequestHandler" not in repr(t.get_coro())]

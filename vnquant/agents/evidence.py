@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
-import numpy.typing as npt
 
 from vnquant.agents.scores import Part, Scores
 from vnquant.features.indicators import returns, rolling_std
@@ -36,16 +36,17 @@ class Bars:
 
     def __init__(self, panel: BarPanel) -> None:
         self.panel = panel
-        self.rows: npt.NDArray[np.int64] | None = None
         present = panel.present
-        if not bool(present.all()):
+        self._missing = ~present
+        self._complete = bool(present.all())
+        if not self._complete:
             # A stable sort of "missing" moves the bars to the top and keeps their order. Flat positions are
             # gathered several times faster than along an axis, and there is much to gather.
             columns = np.arange(present.shape[1])
-            order = np.argsort(~present, axis=0, kind="stable")
-            self.rows = np.where(present, np.cumsum(present, axis=0, dtype=np.int64) - 1, -1)
+            order = np.argsort(self._missing, axis=0, kind="stable")
+            rows = np.maximum(np.cumsum(present, axis=0) - 1, 0)
             self._squeezing = order * len(columns) + columns
-            self._spreading = np.maximum(self.rows, 0) * len(columns) + columns
+            self._spreading = rows * len(columns) + columns
             self._below = np.arange(len(present))[:, None] >= present.sum(axis=0)
         self.open = self.squeeze(panel.open)
         self.high = self.squeeze(panel.high)
@@ -55,19 +56,23 @@ class Bars:
 
     def squeeze(self, x: FloatArray) -> FloatArray:
         """Return x of the panel's rows with the gaps taken out: bars at the top, NaN below them."""
-        if self.rows is None:
+        if self._complete:
             return x
-        squeezed = x.take(self._squeezing)
+        squeezed: FloatArray = x.take(self._squeezing)
         squeezed[self._below] = np.nan
         return squeezed
 
     def spread(self, x: FloatArray) -> FloatArray:
         """Return the squeezed x in the panel's rows, NaN where no bar exists."""
-        if self.rows is None:
+        if self._complete:
             return x
-        out = x.take(self._spreading)
-        out[self.rows < 0] = np.nan
+        out: FloatArray = x.take(self._spreading)
+        out[self._missing] = np.nan
         return out
+
+    def spread_value(self, x: FloatArray | float) -> FloatArray | float:
+        """Return `spread(x)`, and a plain number as it is."""
+        return self.spread(x) if isinstance(x, np.ndarray) else x
 
     def field(self, name: str) -> FloatArray:
         """Return an optional field of the panel without the gaps, all NaN where it is not carried."""
@@ -149,12 +154,11 @@ def blend(bars: Bars, evidence: Mapping[str, Evidence]) -> Scores:
     final = bars.spread(score)
     parts = {
         name: Part(
-            np.multiply(amounts[name], share, out=amounts[name]),
+            bars.spread(np.multiply(amounts[name], share, out=amounts[name])),
             one.text,
-            values=one.values,
+            values={key: partial(bars.spread_value, value) for key, value in one.values.items()},
             against=one.against,
             absent=one.absent,
-            rows=bars.rows,
         )
         for name, one in evidence.items()
     }

@@ -115,22 +115,19 @@ class RiskDoctorAgent(Agent):
                 Note(
                     flags[0],
                     "veto: trades {value:,.1f} bn VND a day, less than {bound:g}",
-                    values={"value": value / 1e9, "bound": self.veto_value_bn},
-                    rows=bars.rows,
+                    values={"value": bars.spread(value / 1e9), "bound": self.veto_value_bn},
                     urgent=True,
                 ),
                 Note(
                     flags[1],
                     "veto: volatility {yearly:.0f} % a year, above {bound:g} %",
-                    values={"yearly": yearly, "bound": self.veto_volatility_pct},
-                    rows=bars.rows,
+                    values={"yearly": bars.spread(yearly), "bound": self.veto_volatility_pct},
                     urgent=True,
                 ),
                 Note(
                     flags[2],
                     "veto: locked at its floor on {days:.0f} of the last 5 sessions, a stop could not sell",
-                    values={"days": floored},
-                    rows=bars.rows,
+                    values={"days": bars.spread(floored)},
                     urgent=True,
                 ),
                 Note(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
@@ -15,6 +15,7 @@ from vnquant.market.bars import FloatArray
 
 __all__ = ("BoolArray", "Note", "Part", "Scores")
 
+Value = FloatArray | float | Callable[[], FloatArray | float]
 BoolArray = npt.NDArray[np.bool_]
 
 # Rounding in a weighted sum may step over a bound by a few ulp; anything more is a mistake of the agent.
@@ -27,48 +28,38 @@ class Part:
 
     Attributes
     ----------
-    amount : float64, shape (T, N)
-        Share of the score; the amounts of all parts add up to the score. NaN where it has no say.
+    contribution : float64, shape (T, N)
+        Share of the score; the contributions of all parts add up to the score. NaN where it has no say.
     text : str
-        Format string of `values`, such as "{days}-day return {change:+.1f} %".
-    values : mapping of str to float64 array of shape (T, N), or to a plain number
+        Format string of `values`, such as "{days:.0f}-day return {change:+.1f} %".
+    values : mapping of str to float64 array of shape (T, N)
+        Given as arrays, as plain numbers that hold everywhere, or as functions without arguments that return
+        either: few points are ever told, so an array may be left to be made when one is.
     against : str
-        Format string used where the amount is negative; `text` where left empty.
+        Format string used where the contribution is negative; `text` where left empty.
     absent : str
-        What to say where the amount is NaN; nothing where left empty.
-    rows : integer array of shape (T, N), or None
-        Where gaps were squeezed out of `amount` and `values`: the row of theirs that belongs to each point of
-        the panel, -1 where there is no bar. None where they stand in the panel's own rows.
+        What to say where the contribution is NaN; nothing where left empty.
     """
 
-    amount: FloatArray
+    contribution: FloatArray
     text: str
-    values: Mapping[str, FloatArray | float] = field(default_factory=dict)
+    values: Mapping[str, Value] = field(default_factory=dict)
     against: str = ""
     absent: str = ""
-    rows: npt.NDArray[np.int64] | None = None
 
-    @property
-    def contribution(self) -> FloatArray:
-        """The amount in the panel's own rows."""
-        if self.rows is None:
-            return self.amount
-        placed = np.take_along_axis(self.amount, np.maximum(self.rows, 0), axis=0)
-        return np.where(self.rows < 0, np.nan, placed)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "values", _Arrays(self.values, np.shape(self.contribution)))
 
     def at(self, row: int, column: int) -> float:
         """Return the contribution at one point."""
-        source = row if self.rows is None else int(self.rows[row, column])
-        missing = self.rows is not None and source < 0
-        return float("nan") if missing else float(self.amount[source, column])
+        return float(self.contribution[row, column])
 
     def describe(self, row: int, column: int) -> str:
         """Return the text with the numbers of one point, "" where there is nothing to say."""
         amount = self.at(row, column)
         if not np.isfinite(amount):
             return self.absent
-        chosen = self.against if amount < 0 and self.against else self.text
-        return _fill(chosen, self.values, self.rows, row, column)
+        return _fill(self.against if amount < 0 and self.against else self.text, self.values, row, column)
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +70,7 @@ class Note:
     ----------
     where : bool, shape (T, N)
         The points that it is true of.
-    text, values, rows
+    text, values
         As in `Part`.
     urgent : bool
         Whether it comes before the parts, or after them.
@@ -87,13 +78,15 @@ class Note:
 
     where: BoolArray
     text: str
-    values: Mapping[str, FloatArray | float] = field(default_factory=dict)
-    rows: npt.NDArray[np.int64] | None = None
+    values: Mapping[str, Value] = field(default_factory=dict)
     urgent: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "values", _Arrays(self.values, self.where.shape))
 
     def describe(self, row: int, column: int) -> str:
         """Return the text with the numbers of one point, "" where the note is not true."""
-        return _fill(self.text, self.values, self.rows, row, column) if self.where[row, column] else ""
+        return _fill(self.text, self.values, row, column) if self.where[row, column] else ""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -191,20 +184,29 @@ class Scores:
         return f"Scores({' x '.join(map(str, self.shape))}, opinion on {share:.0%}, mean {mean:+.3f})"
 
 
-def _fill(
-    text: str,
-    values: Mapping[str, FloatArray | float],
-    rows: npt.NDArray[np.int64] | None,
-    row: int,
-    column: int,
-) -> str:
+class _Arrays(Mapping[str, FloatArray]):
+    """Values as arrays of one shape, each made when it is asked for."""
+
+    def __init__(self, values: Mapping[str, Value], shape: tuple[int, ...]) -> None:
+        self._values = dict(values)
+        self._shape = shape
+
+    def __getitem__(self, name: str) -> FloatArray:
+        value = self._values[name]
+        return np.broadcast_to(
+            np.asarray(value() if callable(value) else value, dtype=np.float64), self._shape
+        )
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+
+def _fill(text: str, values: Mapping[str, Value], row: int, column: int) -> str:
     """Return the format string with the numbers of one point."""
-    source = row if rows is None else int(rows[row, column])
-    numbers = {
-        name: float(value[source, column]) if isinstance(value, np.ndarray) else value
-        for name, value in values.items()
-    }
-    return text.format(**numbers)
+    return text.format(**{name: float(np.asarray(value)[row, column]) for name, value in values.items()})
 
 
 def _within(values: Any, low: float, name: str) -> FloatArray:

@@ -1,8 +1,8 @@
 """Evaluation: the look-ahead guard. Perturbs the future; nothing before it may move.
 
-A score at t that uses a row after t changes when these rows change. So the target is computed on the panel as it
-is, and for each of some random rows with everything after that row replaced by other numbers, and with it cut
-off. Any value up to the row that differs is a leak, and is named.
+A score at t that uses a row after t changes when these rows change. So the target is computed on the panel as
+it is, and for each of some random rows with everything after that row replaced by other numbers, and with it
+cut off. Any value up to the row that differs is a leak, and is named.
 """
 
 from __future__ import annotations
@@ -60,9 +60,9 @@ def check_lookahead(
     Parameters
     ----------
     target : Agent, ForecastModel, FeatureSet, or callable
-        An agent is asked for `score(panel)`, an unfitted model for `fit(panel).history(panel)` (so that its
-        training is checked too), a feature set for `compute(panel)`; a callable gets the panel. The answer may be
-        an array whose first two axes are time and symbol, a mapping of such arrays, or a record that holds them.
+        An agent is asked for `score(panel)`, an unfitted model for `fit(panel).history(panel)` (so its
+        training is checked too), a feature set for `compute(panel)`; a callable gets the panel. The answer
+        may be an array whose first axes are time and symbol, a mapping of such arrays, or a record of them.
     panel : BarPanel
         A hundred rows or more, so that windows are filled.
     seed : int
@@ -123,7 +123,7 @@ def _with_other_future(panel: BarPanel, cut: int, rng: np.random.Generator) -> B
     after = slice(cut + 1, None)
     columns = panel.shape[1]
     later = len(panel.timestamps) - cut - 1
-    # One factor for the prices of a bar keeps it a bar (low <= open, close <= high), fit for code that validates.
+    # One factor for the prices of a bar keeps it a bar (low <= close <= high), fit for code that validates.
     scale = np.exp(rng.normal(0.0, 0.3, size=(later, columns)))
     volume = np.exp(rng.normal(0.0, 1.5, size=(later, columns)))
     changed: dict[str, Any] = {}
@@ -146,8 +146,8 @@ def _columns(answer: Any, panel: BarPanel, prefix: str = "") -> Iterator[tuple[s
     if isinstance(answer, np.ndarray):
         if answer.ndim < 2 or answer.shape[:2] != panel.shape:
             raise AlignmentError(
-                f"{prefix or 'The answer'} has shape {answer.shape} for a panel of {panel.shape}; the first two "
-                "axes must be time and symbol."
+                f"{prefix or 'The answer'} has shape {answer.shape} for a panel of {panel.shape}; the "
+                "first two axes must be time and symbol."
             )
         yield prefix or "value", np.asarray(answer, dtype=np.float64)
     elif isinstance(answer, Mapping):
@@ -166,8 +166,8 @@ def _members(answer: Any, panel: BarPanel, prefix: str) -> Iterator[tuple[str, F
         names = tuple(f.name for f in fields(answer))
     if names is None:
         raise AlignmentError(
-            f"{prefix or 'The answer'} is a {type(answer).__qualname__}, which holds no time x symbol arrays that "
-            "the guard can find; return an array or a mapping of arrays."
+            f"{prefix or 'The answer'} is a {type(answer).__qualname__}, which holds no time x symbol arrays "
+            "that the guard can find; return an array or a mapping of arrays."
         )
     for key in names:
         value = getattr(answer, key)

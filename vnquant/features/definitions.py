@@ -77,7 +77,8 @@ class FeatureInputs:
 
     def scaled_return(self, bars: int) -> FloatArray:
         """Log return over some bars in deviations of that many bars."""
-        return ind.log_returns(self.close, bars) / (self.volatility_60 * np.sqrt(bars))
+        scaled: FloatArray = ind.log_returns(self.close, bars) / (self.volatility_60 * np.sqrt(bars))
+        return scaled
 
 
 class Feature(msgspec.Struct, frozen=True):
@@ -107,7 +108,8 @@ def _efficiency(x: FeatureInputs) -> FloatArray:
 
 
 def _distance(x: FeatureInputs, level: FloatArray, bars: int) -> FloatArray:
-    return np.log(ind.ratio(x.close, level)) / (x.volatility_60 * np.sqrt(bars))
+    away: FloatArray = np.log(ind.ratio(x.close, level)) / (x.volatility_60 * np.sqrt(bars))
+    return away
 
 
 def _shock_age(x: FeatureInputs) -> FloatArray:

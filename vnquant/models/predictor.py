@@ -10,6 +10,7 @@ import numpy as np
 
 from vnquant.errors import ModelError, ParameterError
 from vnquant.market.bars import FloatArray
+from vnquant.models.trees import TreeEnsemble
 
 __all__ = (
     "Explains",
@@ -52,6 +53,10 @@ class Explains(Protocol):
         ...
 
 
+# Up to so many rows the trees are walked in numpy, which spares a batch of symbols the import of LightGBM.
+_BATCH_ROWS = 5_000
+
+
 class LightGBMPredictor:
     """Gradient-boosted trees, small and heavily regularised: returns are nearly all noise.
 
@@ -92,6 +97,7 @@ class LightGBMPredictor:
         self.seed = seed
         self.text_: str | None = None
         self._booster: Any = None
+        self._ensemble: TreeEnsemble | None = None
 
     def parameters(self) -> dict[str, float]:
         """Return the parameters that decide the result; threads do not."""
@@ -131,38 +137,52 @@ class LightGBMPredictor:
         data = lightgbm.Dataset(X, y, params=params)
         self._booster = lightgbm.train(params, data, num_boost_round=self.trees)
         self.text_ = self._booster.model_to_string()
+        self._ensemble = None
         return self
 
     def predict(self, X: FloatArray) -> FloatArray:
         """Return the expectation for each row."""
-        # One thread: for a batch of symbols, waking more costs longer than the work.
-        few = len(X) < 20_000
-        found: FloatArray = self._fitted().predict(X, num_threads=1 if few else self.threads)
+        if len(X) <= _BATCH_ROWS:
+            return self._trees().predict(X)
+        found: FloatArray = self._fitted_booster().predict(X, num_threads=self.threads)
         return found
 
     def contributions(self, X: FloatArray) -> FloatArray:
-        """Return TreeSHAP values (Lundberg et al. 2020), shape (rows, features)."""
-        values: FloatArray = self._fitted().predict(X, pred_contrib=True, num_threads=1)[:, :-1]
-        return values
+        """Return how much each feature moved each prediction, shape (rows, features)."""
+        return self._trees().contributions(X)
 
     def importances(self) -> FloatArray:
         """Return each feature's share of the total gain."""
-        gain = np.asarray(self._fitted().feature_importance("gain"), dtype=np.float64)
+        gain = np.asarray(self._fitted_booster().feature_importance("gain"), dtype=np.float64)
         return gain / max(float(gain.sum()), 1e-12)
 
+    def prepare(self) -> Self:
+        """Read the trees now rather than at the first prediction."""
+        self._trees()
+        return self
+
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_booster": None}
+        return {**self.__dict__, "_booster": None, "_ensemble": None}
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
         self.__dict__.update(state)
 
-    def _fitted(self) -> Any:
+    def _fitted_text(self) -> str:
+        if self.text_ is None:
+            raise ModelError("This predictor has not been fitted; call fit(X, y) first.")
+        return self.text_
+
+    def _trees(self) -> TreeEnsemble:
+        if self._ensemble is None:
+            self._ensemble = TreeEnsemble(self._fitted_text())
+        return self._ensemble
+
+    def _fitted_booster(self) -> Any:
         if self._booster is None:
-            if self.text_ is None:
-                raise ModelError("This predictor has not been fitted; call fit(X, y) first.")
+            text = self._fitted_text()
             import lightgbm
 
-            self._booster = lightgbm.Booster(model_str=self.text_)
+            self._booster = lightgbm.Booster(model_str=text)
         return self._booster
 
     def __repr__(self) -> str:
@@ -199,7 +219,7 @@ def load_predictor(kind: str, data: bytes, *, threads: int = 1) -> Predictor:
         text = state.pop("text_")
         predictor = LightGBMPredictor(**state, threads=threads)
         predictor.text_ = text
-        return predictor
+        return predictor.prepare()
     import cloudpickle
 
     loaded: Predictor = cloudpickle.loads(data)

@@ -1,8 +1,8 @@
 """Models: runs a training job in a process of its own, which a cancellation ends at once.
 
-A process and not a thread, since a fit holds on to the interpreter for long stretches and cannot be stopped. A
-plain subprocess and not `multiprocessing`, whose spawn imports the caller's `__main__` again: a script without a
-guard would start itself anew. A thread does the waiting, so that a loop whose time is virtual holds its clock.
+A process and not a thread, since a fit holds on to the interpreter for long stretches and cannot be stopped.
+A plain subprocess and not `multiprocessing`, whose spawn imports the caller's `__main__`: a script without
+a guard would start itself anew. A thread waits for it, so that a loop whose time is virtual holds its clock.
 """
 
 from __future__ import annotations

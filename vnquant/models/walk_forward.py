@@ -142,8 +142,8 @@ def predict_rows(predictor: Predictor, matrix: Matrix) -> FloatArray:
         raise ModelError(f"The predictor {type(predictor).__name__} failed in predict: {exc!r}.") from exc
     if found.shape != (len(matrix),) or not np.isfinite(found).all():
         raise ModelError(
-            f"The predictor {type(predictor).__name__} returned shape {found.shape} for {len(matrix)} rows, or "
-            "values that are not finite; predict(X) must return one finite number for each row."
+            f"The predictor {type(predictor).__name__} returned shape {found.shape} for {len(matrix)} rows, "
+            "or values that are not finite; predict(X) must return one finite number for each row."
         )
     return found
 

@@ -9,7 +9,7 @@ from enum import StrEnum
 import msgspec
 
 from vnquant.market.symbols import Symbol
-from vnquant.news.linking import link_symbols
+from vnquant.news.linking import link_symbols, without_names
 from vnquant.news.sentiment import Sentiment, is_routine, label_of, score_sentiment
 from vnquant.news.text import fold
 from vnquant.sources.base import FeedItem
@@ -174,7 +174,8 @@ class Article(msgspec.Struct, frozen=True, kw_only=True):
 def article_from(item: FeedItem, universe: Mapping[str, Symbol] | None = None) -> Article:
     """Return a feed's item with its meaning: linked symbols, sentiment, event and alert level."""
     symbols = link_symbols(f"{item.title}\n{item.summary}", universe)
-    title, summary = score_sentiment(item.title), score_sentiment(item.summary)
+    title = score_sentiment(without_names(item.title, universe))
+    summary = score_sentiment(without_names(item.summary, universe))
     # A routine title stays neutral, whatever words its summary lists.
     share = _TITLE_SHARE if item.summary and not is_routine(item.title) else 1.0
     score = share * title.score + (1.0 - share) * summary.score

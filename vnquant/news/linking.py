@@ -10,7 +10,7 @@ from functools import lru_cache
 from vnquant.market.symbols import Symbol, load_universe
 from vnquant.news.text import fold
 
-__all__ = ("link_symbols",)
+__all__ = ("link_symbols", "without_names")
 
 # Tickers that are also words of the trade: chief executive, the currency, the city, gas, the volatility
 # index. They count only where the text marks them as a ticker.
@@ -29,36 +29,32 @@ _TICKER = re.compile(r"(?<![\w.&-])[A-Z][A-Z0-9]{2}(?![\w&-])")
 _BRANDS: dict[str, str] = {
     "vinamilk": "VNM", "vietcombank": "VCB", "vietinbank": "CTG", "bidv": "BID", "techcombank": "TCB",
     "vpbank": "VPB", "sacombank": "STB", "mbbank": "MBB", "mb bank": "MBB", "hdbank": "HDB",
-    "tpbank": "TPB",
-    "seabank": "SSB", "lpbank": "LPB", "lienvietpostbank": "LPB", "eximbank": "EIB", "abbank": "ABB",
-    "vietcapital bank": "BVB", "bvbank": "BVB", "ngân hàng quân đội": "MBB", "hòa phát": "HPG",
-    "hoa sen": "HSG",
-    "thép nam kim": "NKG", "thế giới di động": "MWG", "fpt retail": "FRT", "fpt shop": "FRT",
-    "long châu": "FRT",
-    "chứng khoán fpt": "FTS", "fpts": "FTS", "fpt online": "", "digiworld": "DGW", "pnj": "PNJ",
-    "vàng bạc đá quý phú nhuận": "PNJ", "vingroup": "VIC", "vinhomes": "VHM", "vincom retail": "VRE",
-    "novaland": "NVL", "phát đạt": "PDR", "khang điền": "KDH", "nam long": "NLG", "đất xanh": "DXG",
-    "đất xanh services": "", "dat xanh services": "", "kinh bắc": "KBC", "becamex": "BCM",
-    "viglacera": "VGC",
+    "tpbank": "TPB", "seabank": "SSB", "lpbank": "LPB", "lienvietpostbank": "LPB", "eximbank": "EIB",
+    "abbank": "ABB", "vietcapital bank": "BVB", "bvbank": "BVB", "ngân hàng quân đội": "MBB",
+    "hòa phát": "HPG", "hoa sen": "HSG", "thép nam kim": "NKG", "thế giới di động": "MWG",
+    "fpt retail": "FRT", "fpt shop": "FRT", "long châu": "FRT", "chứng khoán fpt": "FTS", "fpts": "FTS",
+    "fpt online": "", "digiworld": "DGW", "pnj": "PNJ", "vàng bạc đá quý phú nhuận": "PNJ",
+    "vingroup": "VIC", "vinhomes": "VHM", "vincom retail": "VRE", "novaland": "NVL", "phát đạt": "PDR",
+    "khang điền": "KDH", "nam long": "NLG", "đất xanh": "DXG", "đất xanh services": "",
+    "dat xanh services": "", "kinh bắc": "KBC", "becamex": "BCM", "viglacera": "VGC",
     "viglacera hạ long": "", "sonadezi châu đức": "SZC", "hà đô": "HDG", "dic corp": "DIG",
-    "khải hoàn land": "KHG",
-    "idico": "IDC", "vietjet": "VJC", "gemadept": "GMD", "viconship": "VSC", "hải an": "HAH", "acv": "ACV",
-    "masan": "MSN", "masan high-tech materials": "MSR", "sabeco": "SAB", "vĩnh hoàn": "VHC",
-    "nam việt": "ANV",
-    "dabaco": "DBC", "hoàng anh gia lai": "HAG", "hagl": "HAG", "hagl agrico": "HNG", "bầu đức": "HAG",
-    "petrolimex": "PLX", "pv gas": "GAS", "pvgas": "GAS", "pv power": "POW", "pvpower": "POW",
-    "pv drilling": "PVD",
-    "ptsc": "PVS", "lọc hóa dầu bình sơn": "BSR", "đạm cà mau": "DCM", "đạm phú mỹ": "DPM",
-    "đức giang": "DGC",
-    "vietcap": "VCI", "chứng khoán bản việt": "VCI", "vndirect": "VND", "hsc": "HCM", "gelex": "GEX",
-    "vinaconex": "VCG", "coteccons": "CTD", "hòa bình": "", "xây dựng hòa bình": "HBC",
-    "tập đoàn hòa bình": "HBC",
+    "khải hoàn land": "KHG", "idico": "IDC", "vietjet": "VJC", "gemadept": "GMD", "viconship": "VSC",
+    "hải an": "HAH", "acv": "ACV", "masan": "MSN", "masan high-tech materials": "MSR", "sabeco": "SAB",
+    "vĩnh hoàn": "VHC", "nam việt": "ANV", "dabaco": "DBC", "hoàng anh gia lai": "HAG", "hagl": "HAG",
+    "hagl agrico": "HNG", "bầu đức": "HAG", "petrolimex": "PLX", "pv gas": "GAS", "pvgas": "GAS",
+    "pv power": "POW", "pvpower": "POW", "pv drilling": "PVD", "ptsc": "PVS", "lọc hóa dầu bình sơn": "BSR",
+    "đạm cà mau": "DCM", "đạm phú mỹ": "DPM", "đức giang": "DGC", "vietcap": "VCI",
+    "chứng khoán bản việt": "VCI", "vndirect": "VND", "hsc": "HCM", "gelex": "GEX", "vinaconex": "VCG",
+    "coteccons": "CTD", "hòa bình": "", "xây dựng hòa bình": "HBC", "tập đoàn hòa bình": "HBC",
     "đèo cả": "HHV", "viettel construction": "CTR", "viettel post": "VTP", "viettel global": "VGI",
-    "tasco": "HUT",
-    "dệt may thành công": "TCM", "vinatex": "VGT", "veam": "VEA", "cao su việt nam": "GVR", "bảo việt": "",
-    "chứng khoán bảo việt": "BVS", "chứng khoán mb": "MBS", "chứng khoán vietinbank": "CTS",
+    "tasco": "HUT", "dệt may thành công": "TCM", "vinatex": "VGT", "veam": "VEA", "cao su việt nam": "GVR",
+    "bảo việt": "", "chứng khoán bảo việt": "BVS", "chứng khoán mb": "MBS", "chứng khoán vietinbank": "CTS",
+    "sở giao dịch chứng khoán thành phố hồ chí minh": "", "sở giao dịch chứng khoán hà nội": "",
     "chứng khoán tiên phong": "ORS", "chứng khoán ssi": "SSI", "chứng khoán vix": "VIX", "cii": "CII",
 }  # fmt: skip
+
+# Registered names that without their legal form are whole industries.
+_GENERIC = frozenset({"dệt may việt nam", "xăng dầu việt nam", "khí việt nam"})
 
 _LEGAL_FORMS = re.compile(
     r"^(?:ctcp\s*-\s*|ctcp\s+|tổng công ty cổ phần\s+|tổng công ty\s+|công ty tài chính\s+|tập đoàn\s+"
@@ -84,7 +80,7 @@ def link_symbols(text: str, universe: Mapping[str, Symbol] | None = None) -> tup
     """
     known = load_universe() if universe is None else universe
     composed = unicodedata.normalize("NFC", text)
-    names, pattern = _names(tuple(known), tuple(one.company for one in known.values()))
+    names, pattern = _names_of(known)
     places: dict[str, int] = {}
     taken: list[range] = []
     for found in pattern.finditer(fold(composed)):
@@ -100,6 +96,19 @@ def link_symbols(text: str, universe: Mapping[str, Symbol] | None = None) -> tup
     return tuple(sorted(places, key=lambda ticker: places[ticker]))
 
 
+def without_names(text: str, universe: Mapping[str, Symbol] | None = None) -> str:
+    """Return a text, folded, with each company's name replaced by "công ty".
+
+    So that "Phát Đạt" (prosperous) or "Thành Công" (success) are not taken for good news.
+    """
+    _, pattern = _names_of(load_universe() if universe is None else universe)
+    return pattern.sub("công ty", fold(text))
+
+
+def _names_of(universe: Mapping[str, Symbol]) -> tuple[dict[str, str], re.Pattern[str]]:
+    return _names(tuple(universe), tuple(one.company for one in universe.values()))
+
+
 def _is_meant(ticker: str, text: str) -> bool:
     """Whether an uppercase word is meant as a ticker."""
     if ticker not in _AMBIGUOUS and not text.isupper():
@@ -109,14 +118,18 @@ def _is_meant(ticker: str, text: str) -> bool:
 
 @lru_cache(maxsize=4)
 def _names(tickers: tuple[str, ...], companies: tuple[str, ...]) -> tuple[dict[str, str], re.Pattern[str]]:
-    """Return the names by ticker, and a pattern that finds the longest of them; "" is another company's."""
+    """Return the tickers by name, and a pattern that finds the longest name; "" is a company not listed."""
     names = {}
     for ticker, company in zip(tickers, companies, strict=True):
-        core = _LEGAL_FORMS.sub("", fold(company)).strip()
-        # One word alone, or a region, is too common to mean a company: the brands above name those.
-        if len(core.split()) >= 3:
+        full = fold(company).strip()
+        core = _LEGAL_FORMS.sub("", full).strip()
+        names[full] = ticker
+        if full.startswith("ngân hàng"):
+            # A bank's core is a region or a trade: "Đông Nam Á", "Công Thương".
+            names[f"ngân hàng {core}"] = ticker
+        elif len(core.split()) >= 3 and core not in _GENERIC:
+            # Fewer syllables are too common to mean a company: the brands above name those.
             names[core] = ticker
-        names[fold(company).strip()] = ticker
     names.update({fold(brand): ticker for brand, ticker in _BRANDS.items()})
     longest_first = sorted(names, key=lambda name: (-len(name), name))
     pattern = re.compile(r"(?<!\w)(?:" + "|".join(re.escape(name) for name in longest_first) + r")(?!\w)")

@@ -255,8 +255,10 @@ class EventBus:
                 "`class MyEvent(msgspec.Struct, frozen=True)` and publish that."
             )
         self._time = asyncio.get_running_loop().time
-        matching = tuple(one for one in self._subscriptions if issubclass(kind, one.topic))
-        route = _Route(matching, tuple(one for one in matching if one.when_full == "block"))
+        matching = [one for one in self._subscriptions if issubclass(kind, one.topic)]
+        # Conflating ones last, so that their sorting comes after the readers that the event has woken.
+        matching.sort(key=lambda one: one.when_full == "conflate")
+        route = _Route(tuple(matching), tuple(one for one in matching if one.when_full == "block"))
         self._routes[kind] = route
         return route
 

@@ -50,6 +50,7 @@ class MarketClock:
         self._made_on = _running_loop()
         self._anchor_s = self._loop_time()
         self._sleepers: set[asyncio.Future[bool]] = set()
+        self._times_set = 0
 
     @classmethod
     def real(cls) -> MarketClock:
@@ -66,6 +67,11 @@ class MarketClock:
         """Market seconds a loop second."""
         return self._speed
 
+    @property
+    def times_set(self) -> int:
+        """How often `set` was called: while it stays the same, plans in loop time hold."""
+        return self._times_set
+
     def now(self) -> datetime:
         """Return the market time, aware, in ICT."""
         if self._speed == 0.0:
@@ -81,12 +87,13 @@ class MarketClock:
             if speed < 0:
                 raise ValueError(f"speed must be 0 (frozen) or positive, got {speed}")
             self._speed = speed
+        self._times_set += 1
         for sleeper in self._sleepers:
             if not sleeper.done():
                 sleeper.set_result(False)
 
     async def sleep(self, loop_seconds: float | None) -> bool:
-        """Return True after so many seconds of the loop (None: never), or False as soon as the clock is set."""
+        """Return True after so many loop seconds (None: never), or False as soon as the clock is set."""
         loop = asyncio.get_running_loop()
         sleeper: asyncio.Future[bool] = loop.create_future()
         timer = None if loop_seconds is None else loop.call_later(loop_seconds, _wake, sleeper)

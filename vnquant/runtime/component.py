@@ -60,6 +60,7 @@ class Component:
         self._up = asyncio.Event()
         self._asked: Literal["stalled", "restart"] | None = None
         self._told_stuck = False
+        self._stopping = False
         self._wanted_again = asyncio.Event()
         self._starts = 0
         self._last_error: str | None = None
@@ -88,6 +89,12 @@ class Component:
             self._up.clear()
             self._tell(SupervisionKind.STOPPED, Severity.INFO, "was stopped")
             raise
+
+    def stop(self, *, again: bool = False) -> None:
+        """Cancel the task: once, so that its tidying up is not broken into, unless asked to do so again."""
+        if self.task is not None and (again or not self._stopping):
+            self._stopping = True
+            self.task.cancel()
 
     def restart(self) -> None:
         """Cancel the present run and start again, also with an open breaker; failures are forgotten."""

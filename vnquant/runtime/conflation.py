@@ -1,8 +1,9 @@
-"""Conflation: a waiting line that, once full, keeps the latest item of each key."""
+"""Conflation: a bounded waiting line that, once full, keeps the latest item of each key."""
 
 from __future__ import annotations
 
-from collections import OrderedDict
+import asyncio
+from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
@@ -10,24 +11,39 @@ __all__ = ("ConflatingBuffer",)
 
 T = TypeVar("T")
 
+# Items that may lie unsorted beyond `maxsize` while one piece of code runs without a turn of the loop.
+_INBOX = 256
+
 
 class ConflatingBuffer(Generic[T]):
-    """A first-in, first-out buffer that can make room by giving up what a later item has overtaken.
+    """A first-in, first-out buffer that makes room by giving up what a later item has overtaken.
 
     As long as it is not full it loses nothing, so a reader that keeps up sees every item. What it gives up
     first is an item whose key waits again further back; the order of what stays is never changed. Only when
-    as many keys wait as there are places does the oldest item go. All operations are O(1).
+    as many keys wait as there are places does the oldest item go.
+
+    Appending is as cheap as to a deque. The sorting, O(1) an item, is done when somebody looks, or at the
+    loop's next turn, behind the readers that the same events have woken: they must not pay for a slow one.
 
     Parameters
     ----------
     key : callable
         The key of an item.
+    maxsize : int
+    on_failure : callable
+        Gets what `key` raises; the item is dropped.
     """
 
-    __slots__ = ("_key", "_latest", "_next", "_overtaken", "_waiting")
-
-    def __init__(self, key: Callable[[T], Hashable]) -> None:
+    def __init__(
+        self, key: Callable[[T], Hashable], *, maxsize: int, on_failure: Callable[[Exception], None]
+    ) -> None:
+        self.conflated = 0
+        self.dropped = 0
         self._key = key
+        self._maxsize = maxsize
+        self._on_failure = on_failure
+        self._inbox: deque[T] = deque()
+        self._sorting_is_due = False
         self._next = 0
         # OrderedDict, since a dict with deletions at its front is scanned from there again and again.
         self._waiting: OrderedDict[int, tuple[Hashable, T]] = OrderedDict()
@@ -35,49 +51,77 @@ class ConflatingBuffer(Generic[T]):
         self._overtaken: OrderedDict[int, None] = OrderedDict()
 
     def __len__(self) -> int:
+        if self._inbox:
+            self._sort_in()
         return len(self._waiting)
 
     def append(self, item: T) -> None:
         """Put `item` at the back."""
-        key = self._key(item)
-        number = self._next
-        self._next = number + 1
-        overtaken = self._latest.get(key)
-        if overtaken is not None:
-            self._overtaken[overtaken] = None
-        self._latest[key] = number
-        self._waiting[number] = (key, item)
+        inbox = self._inbox
+        inbox.append(item)
+        if self._sorting_is_due:
+            if len(inbox) > self._maxsize + _INBOX:
+                self._sort_in()
+        elif len(inbox) + len(self._waiting) > self._maxsize:
+            self._sorting_is_due = True
+            asyncio.get_running_loop().call_soon(self._sort_in)
 
     def popleft(self) -> T:
         """Take the item at the front."""
+        if self._inbox:
+            self._sort_in()
+        return self._pop()
+
+    def __getitem__(self, index: int) -> T:
+        """Return the front item, the only one that can be looked at."""
+        if index != 0:
+            raise IndexError("a conflating buffer shows its front only")
+        if self._inbox:
+            self._sort_in()
+        return next(iter(self._waiting.values()))[1]
+
+    def clear(self) -> None:
+        """Forget everything that waits."""
+        self._inbox.clear()
+        self._waiting.clear()
+        self._latest.clear()
+        self._overtaken.clear()
+
+    def _sort_in(self) -> None:
+        """Take the inbox in, item by item."""
+        self._sorting_is_due = False
+        inbox = self._inbox
+        while inbox:
+            item = inbox.popleft()
+            try:
+                key = self._key(item)
+                overtaken = self._latest.get(key)
+            except Exception as exc:  # noqa: BLE001 - the owner of the key function is told
+                self.dropped += 1
+                self._on_failure(exc)
+                continue
+            number = self._next
+            self._next = number + 1
+            if overtaken is not None:
+                self._overtaken[overtaken] = None
+            self._latest[key] = number
+            self._waiting[number] = (key, item)
+            if len(self._waiting) > self._maxsize:
+                self._give_up_one()
+
+    def _give_up_one(self) -> None:
+        if self._overtaken:
+            number, _ = self._overtaken.popitem(last=False)
+            del self._waiting[number]
+            self.conflated += 1
+        else:
+            self._pop()
+            self.dropped += 1
+
+    def _pop(self) -> T:
         number, (key, item) = self._waiting.popitem(last=False)
         if self._latest[key] == number:
             del self._latest[key]
         else:
             del self._overtaken[number]
         return item
-
-    def __getitem__(self, index: int) -> T:
-        """Return the front item, the only one that can be looked at."""
-        if index != 0:
-            raise IndexError("a conflating buffer shows its front only")
-        return next(iter(self._waiting.values()))[1]
-
-    def make_room(self, incoming: T) -> bool:
-        """Give up one waiting item for `incoming`; return True if a later one of its key stands for it."""
-        if self._overtaken:
-            number, _ = self._overtaken.popitem(last=False)
-            del self._waiting[number]
-            return True
-        number_or_none = self._latest.pop(self._key(incoming), None)
-        if number_or_none is not None:
-            del self._waiting[number_or_none]
-            return True
-        self.popleft()
-        return False
-
-    def clear(self) -> None:
-        """Forget everything that waits."""
-        self._waiting.clear()
-        self._latest.clear()
-        self._overtaken.clear()

@@ -18,13 +18,14 @@ __all__ = ("Jobs",)
 
 
 class _Job:
-    __slots__ = ("finished_at_s", "label", "outer", "worker")
+    __slots__ = ("finished_at_s", "is_slow", "label", "outer", "worker")
 
     def __init__(self, worker: asyncio.Future[Any], outer: asyncio.Future[Any], label: str) -> None:
         self.worker = worker
         self.outer = outer
         self.label = label
         self.finished_at_s: float | None = None
+        self.is_slow = False  # others no longer wait for it
 
 
 class Jobs:
@@ -33,8 +34,10 @@ class Jobs:
     Parameters
     ----------
     patience_s : float
-        Real seconds after which a finished job no longer waits for an older one that still works. Without it
-        a long-lived thread that needs the loop to go on (a bridge to a blocking library) would hang both.
+        Real seconds after which a finished job no longer waits for an older one that still works; from then
+        on nothing waits for that one. Without it a long-lived thread that needs the loop to go on (a bridge
+        to a blocking library) would hang both, and the training of a model would delay all else. Jobs that
+        take so long come back in an order that may differ from run to run.
     """
 
     def __init__(self, patience_s: float = 1.0) -> None:
@@ -55,23 +58,19 @@ class Jobs:
 
     def hand_over(self) -> bool:
         """Give the oldest job's result to its caller if it is there; return whether one was handed over."""
-        if not self._jobs:
-            return False
-        job = self._jobs[0] if self._jobs[0].worker.done() else self._overdue()
-        if job is None:
-            return False
-        self._jobs.remove(job)
-        _copy_result(job.worker, job.outer)
-        return True
+        overdue = self._overdue() is not None
+        for job in self._jobs:
+            if job.worker.done():
+                return self._deliver(job)
+            job.is_slow = job.is_slow or overdue
+            if not job.is_slow:
+                return False
+        return False
 
     def hand_over_overdue(self) -> bool:
         """Give one result that has waited for longer than the patience, whatever else goes on."""
         job = self._overdue()
-        if job is None:
-            return False
-        self._jobs.remove(job)
-        _copy_result(job.worker, job.outer)
-        return True
+        return job is not None and self._deliver(job)
 
     def wait_s(self) -> float | None:
         """Return in how many real seconds a result becomes overdue; None where none has come."""
@@ -81,6 +80,11 @@ class Jobs:
     def labels(self) -> tuple[str, ...]:
         """Return what the jobs in flight are, oldest first."""
         return tuple(job.label for job in self._jobs if not job.worker.done())
+
+    def _deliver(self, job: _Job) -> bool:
+        self._jobs.remove(job)
+        _copy_result(job.worker, job.outer)
+        return True
 
     def _overdue(self) -> _Job | None:
         limit_s = monotonic_s() - self._patience_s

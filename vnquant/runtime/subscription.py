@@ -64,9 +64,12 @@ class Subscription(Generic[E]):
         self.when_full = when_full
         self.blocked: deque[PendingPublication] = deque()
         self.buffer: deque[Envelope[E]] | ConflatingBuffer[Envelope[E]]
+        self._conflating: ConflatingBuffer[Envelope[E]] | None = None
         if when_full == "conflate":
             of_event: Callable[[Any], Hashable] = type if key is None else key
-            self.buffer = ConflatingBuffer(lambda envelope: of_event(envelope[1]))
+            self.buffer = self._conflating = ConflatingBuffer(
+                lambda envelope: of_event(envelope[1]), maxsize=maxsize, on_failure=self._fail
+            )
         else:
             self.buffer = deque()
         self._bus = bus
@@ -78,7 +81,6 @@ class Subscription(Generic[E]):
         self._peak_depth = 0
         self._delivered = 0
         self._dropped = 0
-        self._conflated = 0
         self._last_lag_s = 0.0
         self._max_lag_s = 0.0
 
@@ -125,29 +127,27 @@ class Subscription(Generic[E]):
         if self.where is not None and not self.matches(envelope[1]):
             return
         buffer = self.buffer
-        if len(buffer) >= self.maxsize:
+        # A conflating buffer makes room by itself, and is not asked for its length: that would sort it now.
+        if self._conflating is None and len(buffer) >= self.maxsize:
             self._peak_depth = self.maxsize
+            self._dropped += 1
             if self.when_full == "drop_newest":
-                self._dropped += 1
                 return
-            if isinstance(buffer, deque):
-                buffer.popleft()
-                self._dropped += 1
-            elif self._guarded(buffer.make_room, envelope):
-                self._conflated += 1
-            else:
-                self._dropped += 1
-        if isinstance(buffer, deque):
-            buffer.append(envelope)
-        else:
-            self._guarded(buffer.append, envelope)
+            buffer.popleft()
+        buffer.append(envelope)
         reader = self._reader
         if reader is not None and not reader.done():
             reader.set_result(None)
 
     def matches(self, event: E) -> bool:
         """Return whether the predicate takes the event; a predicate that raises ends this subscription."""
-        return self.where is None or bool(self._guarded(self.where, event))
+        if self.where is None:
+            return True
+        try:
+            return bool(self.where(event))
+        except Exception as exc:  # noqa: BLE001 - raised again in the subscriber's own iteration
+            self._fail(exc)
+            return False
 
     def is_full(self) -> bool:
         """Return whether a publisher would have to wait here."""
@@ -161,7 +161,7 @@ class Subscription(Generic[E]):
 
     def statistics(self) -> SubscriptionStatistics:
         """Return the counters as they are now."""
-        depth = len(self.buffer)
+        depth, conflating = len(self.buffer), self._conflating
         return SubscriptionStatistics(
             name=self.name,
             topic=" | ".join(kind.__name__ for kind in self.topic),
@@ -170,8 +170,8 @@ class Subscription(Generic[E]):
             depth=depth,
             peak_depth=max(self._peak_depth, depth),
             delivered=self._delivered,
-            dropped=self._dropped,
-            conflated=self._conflated,
+            dropped=self._dropped + (conflating.dropped if conflating is not None else 0),
+            conflated=conflating.conflated if conflating is not None else 0,
             blocked_publishers=len(self.blocked),
             lag_s=self._time() - self.buffer[0][0] if depth else 0.0,
             last_lag_s=self._last_lag_s,
@@ -202,13 +202,9 @@ class Subscription(Generic[E]):
             )
         raise StopAsyncIteration
 
-    def _guarded(self, function: Callable[[Any], object], argument: object) -> object:
-        """Call the subscriber's own code; its failure ends this subscription and touches nobody else."""
-        try:
-            return function(argument)
-        except Exception as exc:  # noqa: BLE001 - raised again in the subscriber's own iteration
-            self._failure = exc
-            self.end()
-            # Later: this may be the delivery of an event, which freed publishers must not overtake.
-            asyncio.get_running_loop().call_soon(self._bus._detach, self)
-            return False
+    def _fail(self, failure: Exception) -> None:
+        """End this subscription, whose own code failed; its reader gets the failure, and nobody else."""
+        self._failure = self._failure or failure
+        self.end()
+        # Later: this may be the delivery of an event, which freed publishers must not overtake.
+        asyncio.get_running_loop().call_soon(self._bus._detach, self)

@@ -128,7 +128,8 @@ class Supervisor:
         Parameters
         ----------
         deadline_s : float
-            Loop seconds after which order no longer counts, and all that is left is cancelled at once.
+            Loop seconds after which order no longer counts: all that is left is cancelled at once, and what
+            is still tidying up is cancelled again.
 
         Raises
         ------
@@ -145,7 +146,7 @@ class Supervisor:
                 await self._stop_in_order()
         except TimeoutError:
             for component in self._alive():
-                component.task.cancel()  # type: ignore[union-attr]  # alive means that it has a task
+                component.stop(again=True)
         done, _ = await asyncio.wait({self._root}, timeout=_LAST_GRACE_S)
         if not done:
             left = [str(where_it_waits(one.task)) for one in self._alive() if one.task is not None]
@@ -195,14 +196,11 @@ class Supervisor:
         component.task = group.create_task(component.supervise(), name=component.name)
 
     async def _stop_in_order(self) -> None:
-        cancelled: set[Component] = set()
         while alive := self._alive():
             needed = {dependency for component in alive for dependency in component.after}
             leaves = [component for component in alive if component not in needed]
             for component in leaves:
-                if component not in cancelled and component.task is not None:
-                    cancelled.add(component)
-                    component.task.cancel()
+                component.stop()
             tasks = {component.task for component in leaves if component.task is not None}
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
 

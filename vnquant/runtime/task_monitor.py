@@ -45,8 +45,8 @@ class TaskRecord(msgspec.Struct, frozen=True, kw_only=True):
 class TaskMonitor:
     """Tasks of one loop, from `start` to `stop` or as an async context manager.
 
-    While it runs, each new task's birth and owner are noted by a task factory (0.4 us a task) and a watcher
-    thread looks for stalls. Without being started it still lists the tasks, without owners.
+    While it runs, each new task's birth and owner are noted by a task factory (about 1 us a task) and a
+    watcher thread looks for stalls. Without being started it still lists the tasks, without owners.
 
     Parameters
     ----------

@@ -149,22 +149,26 @@ class VirtualTimeLoop(SelectorLoop):
         if not idle:
             return []
         self._turns_at_jump = self._turns
-        if (self._in_flight and self._jobs.hand_over()) or self._ready:
-            return []  # a result, or a call from another thread that came in since the loop looked
+        if self._in_flight and self._jobs.hand_over():
+            return []
         if self._in_flight or self.holds:
             return self._stand(self._jobs.wait_s())
         if not self._outside.quiet and (hold_s := self._outside.hold_s()) > 0:
             return self._stand(hold_s)
         if self._ready:
-            return []  # the last token was released while we looked: its thread's calls come first
+            return []  # calls of another thread, which may have released its token while the loop looked
         if timeout is None:
-            return self._stand(None) if self._outside.reaches_out() else self._deadlock()
+            return self._stand(None) if self._can_be_woken() else self._deadlock()
         when = self._scheduled[0].when()
         if when > self._horizon_s:
             self._deadlock(f"Virtual time has come to its horizon of {self._horizon_s:,.0f} s")
         if when > self._now_s:
             self._now_s = when
         return []
+
+    def _can_be_woken(self) -> bool:
+        """Return whether a loop without timers may still hear from outside: descriptors, handled signals."""
+        return self._outside.reaches_out() or bool(getattr(self, "_signal_handlers", None))
 
     def _look_after_busy_loop(self) -> None:
         """See to it that a loop that always has something to do starves nobody, and is told of."""

@@ -67,8 +67,10 @@ def _frames(coroutine: Any) -> Iterable[FrameType]:
 
 
 def _awaited(task: asyncio.Task[Any], frames: list[FrameType]) -> str:
-    if frames and frames[-1].f_code.co_filename.startswith(_ASYNCIO):
-        return frames[-1].f_code.co_qualname  # Queue.get, Event.wait, sleep
+    # Where asyncio is patched to its Python classes (nest_asyncio), a future has a frame of its own.
+    named = [frame for frame in frames if frame.f_code.co_name != "__await__"]
+    if named and named[-1].f_code.co_filename.startswith(_ASYNCIO):
+        return named[-1].f_code.co_qualname  # Queue.get, Event.wait, sleep
     waiter = getattr(task, "_fut_waiter", None)
     if isinstance(waiter, asyncio.Task):
         return f"task {waiter.get_name()!r}"

@@ -145,7 +145,7 @@ class WorkQueue(Generic[T]):
             self._look_for_the_end()
 
     async def join(self) -> None:
-        """Wait until no item waits and every worker is done with its own."""
+        """Wait until no item waits and every worker is done with its own. Expired items go when one looks."""
         self._discard_expired(now())
         if not self._entries and not self._in_hand:
             return
@@ -165,8 +165,8 @@ class WorkQueue(Generic[T]):
 
     def recent(self) -> dict[Hashable, datetime]:
         """Return the keys that are refused now, with the market time of their acceptance."""
-        self._forget_old(now())
-        return dict(self._seen)
+        at = now()
+        return {key: seen_at for key, seen_at in self._seen.items() if abs(at - seen_at) < self._repeat_after}
 
     def restore(self, recent: Mapping[Hashable, datetime]) -> None:
         """Take over keys from `recent()` of a queue before, so that a restart repeats nothing."""
@@ -208,7 +208,6 @@ class WorkQueue(Generic[T]):
                 return Admission.FULL
             self._discard(self._entries.pop(0), Discard.DISPLACED)
         if self._key is not None:
-            self._seen.pop(key, None)  # to the end: `_seen` is in order of acceptance
             self._seen[key] = at
         self._number += 1
         rank = (priority, -self._number)
@@ -252,7 +251,8 @@ class WorkQueue(Generic[T]):
         return seen_at is not None and abs(at - seen_at) < self._repeat_after
 
     def _forget_old(self, at: datetime) -> None:
-        # The distance, since a clock that was set back must not refuse a key for longer than the window.
+        # Front first: in order of acceptance, save where the clock was set. The distance, since a clock that
+        # was set back must not refuse a key for longer than the window.
         while self._seen and abs(at - next(iter(self._seen.values()))) >= self._repeat_after:
             del self._seen[next(iter(self._seen))]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import date, datetime, time
 
 import msgspec
@@ -14,7 +14,7 @@ from vnquant.errors import MissingDataError, SourceError, SourceTimeoutError, Vn
 from vnquant.market import OHLCV, BarPanel, BarSeries, TradingCalendar, Universe, session_fraction
 from vnquant.runtime import MarketClock, sliding_window
 from vnquant.scanners.coverage import Coverage
-from vnquant.sources import BarSource
+from vnquant.sources import BarSource, Remembering
 
 __all__ = ("MarketHistory", "Progress", "ScannerConfig")
 
@@ -127,7 +127,17 @@ class MarketHistory:
         for symbol in list(pending):
             late = f"{symbol}: not answered before the scan's deadline; raise deadline_s or the quota"
             settle(symbol, SourceTimeoutError(late, source=self._source.name, symbol=symbol))
+        await self._recall(failures, today)
         return failures
+
+    async def _recall(self, symbols: Iterable[str], today: date) -> None:
+        """Fall back on bars of earlier days for symbols that failed and were never loaded."""
+        if isinstance(self._source, Remembering):
+            for symbol in symbols:
+                if symbol not in self._series:
+                    known = await self._source.cached(symbol, _EARLIEST, today)
+                    if known is not None:
+                        self._series[symbol] = known
 
     def loaded(self, symbols: Collection[str] | None = None) -> list[str]:
         """Return the symbols that have bars, in the order of the universe."""

@@ -43,6 +43,7 @@ T = TypeVar("T")
 # From here on boards and feeds show the new session: its reference, band and adjusted history.
 _BOARD_TURNS = time(8, 30)
 _TAPES_KEPT = 8
+_OTHERS_KEPT = 3
 
 
 class SimulatedMarket:
@@ -92,7 +93,7 @@ class SimulatedMarket:
         self._newsroom = Newsroom(self.universe, self._profiles, self.calendar, seed)
         self._latest_end: date | None = None
         self._lock = threading.RLock()
-        self._kept: OrderedDict[Hashable, object] = OrderedDict()
+        self._kept: dict[str, OrderedDict[Hashable, object]] = {}
         self._column = {symbol: place for place, symbol in enumerate(self.symbols)}
 
     # -- days ---------------------------------------------------------------------------------------------
@@ -100,16 +101,17 @@ class SimulatedMarket:
     def daily(self, end: date) -> DailyHistory:
         """Return the sessions from the start to `end`, raw, as they were known at the close of `end`.
 
+        While `end` still trades its row is the future: `panel_at` and `bars_at` show what can be seen.
         Raises DateRangeError where `end` is before the first session or beyond the trading calendar.
         """
         rows = self._rows_to(end)
         self._latest_end = end if self._latest_end is None else max(end, self._latest_end)
-        return self._keep(("daily", rows), lambda: self._made.history.head(rows))
+        return self._keep("daily", rows, lambda: self._made.history.head(rows))
 
     def panel(self, end: date) -> BarPanel:
         """Return the bars to `end`, back-adjusted for dividends and splits as of `end`, as the feeds do."""
         history = self.daily(end)
-        return self._keep(("panel", len(history)), history.panel)
+        return self._keep("panel", len(history), history.panel)
 
     @property
     def truth(self) -> Truth:
@@ -120,7 +122,8 @@ class SimulatedMarket:
         """Return what the market obeyed to `end`; forward returns stop there."""
         history = self.daily(end)
         return self._keep(
-            ("truth", len(history)),
+            "truth",
+            len(history),
             lambda: truth_of(
                 self.planted, self.symbols, history.sessions, self._made.path, history.adjusted_close
             ),
@@ -168,13 +171,15 @@ class SimulatedMarket:
             return daily_series(panel, column, start, end)
         first = max(0, row - INTRADAY_SESSIONS + 1)
         days = self.daily(self._day_of(row)).sessions
-        adjustment = self._keep(("adjustment", row), lambda: self._made.history.head(row + 1).adjustment)
+        adjustment = self._keep("adjustment", row, lambda: self._made.history.head(row + 1).adjustment)
         wanted = []
         for place in range(first, row + 1):
             day: date = days[place].item()
             if start <= day <= end:
                 whole = place < row or day < local.date()
-                visible = len(MINUTES) if whole else int(self._visible(local)[column])
+                visible = (
+                    len(MINUTES) if whole else int(visible_minutes(local, self._profiles.exchange)[column])
+                )
                 wanted.append((day, self._tape(place), visible, float(adjustment[place, column])))
         return gather_minutes(self.symbols[column], column, wanted, INTERVAL_MINUTES[interval])
 
@@ -242,43 +247,39 @@ class SimulatedMarket:
         if self._day_of(row) < local.date() or local.time() >= CLOSING_TIME:
             return row, whole
         return row, self._keep(
-            ("seen", row, local.hour * 60 + local.minute), lambda: self._running_panel(whole, row, local)
-        )
-
-    def _running_panel(self, whole: BarPanel, row: int, local: datetime) -> BarPanel:
-        return with_running_session(
-            whole, row, self._snapshot(row, local), session_fraction(local, Exchange.HOSE, self.calendar)
+            "seen",
+            (row, local.hour * 60 + local.minute),
+            lambda: with_running_session(
+                whole, row, self._snapshot(row, local), session_fraction(local, Exchange.HOSE, self.calendar)
+            ),
         )
 
     def _snapshot(self, row: int, local: datetime) -> Snapshot:
-        running = self._day_of(row) == local.date()
-        visible = self._visible(local) if running else np.full(len(self.symbols), len(MINUTES))
-        minute = local.hour * 60 + local.minute if running else -1
+        minute, visible = -1, np.full(len(self.symbols), len(MINUTES))
+        if self._day_of(row) == local.date():
+            minute, visible = local.hour * 60 + local.minute, visible_minutes(local, self._profiles.exchange)
         return self._keep(
-            ("snapshot", row, minute),
+            "snapshot",
+            (row, minute),
             lambda: take_snapshot(self._made.history, row, self._tape(row), visible),
         )
 
-    def _visible(self, local: datetime) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-        return visible_minutes(local, self._profiles.exchange)
-
     def _tape(self, row: int) -> Tape:
+        history = self._made.history
         return self._keep(
-            ("tape", row),
-            lambda: record_tape(self._profiles, self._rules, self.seed, self._made.history, row),
+            "tape", row, lambda: record_tape(self._profiles, self._rules, self.seed, history, row)
         )
 
-    # -- helpers ------------------------------------------------------------------------------------------
-
-    def _keep(self, key: Hashable, make: Callable[[], T]) -> T:
-        """Return what was made under a key, making it where it is gone; few of each kind are kept."""
+    def _keep(self, kind: str, key: Hashable, make: Callable[[], T]) -> T:
+        """Return what was made under a key, else make it; the latest few of each kind are kept."""
         with self._lock:
-            found = self._kept.pop(key, None)
+            kept = self._kept.setdefault(kind, OrderedDict())
+            found = kept.pop(key, None)
             if found is None:
                 found = make()
-            self._kept[key] = found
-            while len(self._kept) > 4 * _TAPES_KEPT:
-                self._kept.popitem(last=False)
+            kept[key] = found
+            while len(kept) > (_TAPES_KEPT if kind == "tape" else _OTHERS_KEPT):
+                kept.popitem(last=False)
         return found  # type: ignore[return-value]
 
     def _column_of(self, symbol: str) -> int:

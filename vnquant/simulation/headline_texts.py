@@ -158,6 +158,14 @@ VERY_BAD_NEWS: tuple[Text, ...] = (
 # News that moved nothing: what it says is judged by its words, not by the price.
 EMPTY_GOOD_NEWS: tuple[Text, ...] = (
     (
+        "{symbol}: Công ty chứng khoán giữ khuyến nghị khả quan",
+        "Báo cáo mới nhất giữ khuyến nghị khả quan đối với {company} và kỳ vọng kết quả cải thiện dần.",
+    ),
+    (
+        "{company} ({symbol}) đưa vào vận hành nhà xưởng, văn phòng mới đúng tiến độ",
+        "{company} hoàn thành và đưa vào vận hành cơ sở mới đúng tiến độ, góp phần mở rộng thị trường.",
+    ),
+    (
         "{symbol}: Doanh thu tháng tăng nhẹ, hoàn thành kế hoạch",
         "{company} cho biết doanh thu trong tháng tăng nhẹ so với cùng kỳ và hoàn thành kế hoạch đề ra.",
     ),
@@ -170,6 +178,14 @@ EMPTY_GOOD_NEWS: tuple[Text, ...] = (
     ),
 )
 EMPTY_BAD_NEWS: tuple[Text, ...] = (
+    (
+        "{symbol}: Chi phí nguyên liệu tăng gây áp lực lên biên lợi nhuận",
+        "{company} cho biết chi phí nguyên liệu đầu vào tăng gây áp lực lên biên lợi nhuận trong ngắn hạn.",
+    ),
+    (
+        "{company} ({symbol}) bị nhắc nhở do chậm công bố thông tin",
+        "Sở giao dịch nhắc nhở {company} vì chậm công bố thông tin so với thời hạn quy định.",
+    ),
     (
         "{symbol}: Sản lượng tháng giảm nhẹ do yếu tố mùa vụ",
         "Sản lượng tiêu thụ của {company} giảm nhẹ so với tháng trước, chủ yếu do yếu tố mùa vụ.",

@@ -228,7 +228,7 @@ class _Desk:
         """Draft one headline from one of the texts."""
         title, summary = chosen[self.below(len(chosen))]
         # All are drawn for every text, so that texts may change without moving other draws.
-        facts = {
+        facts: dict[str, str] = {
             "number": f"{20 + self.below(40) * 15}",
             "percent": f"{18 + self.below(70)}",
             "shares": f"{1 + self.below(20)}",
@@ -237,6 +237,9 @@ class _Desk:
             "date": f"{self._day:%d/%m}",
             "symbol": symbol or "",
         } | values
+        if facts.get("company") == symbol:
+            # "FPT", not "FPT (FPT)".
+            title, summary = (text.replace("{company} ({symbol})", "{symbol}") for text in (title, summary))
         second = self.below(60)
         self._drafts.append((minute, second, title.format(**facts), summary.format(**facts), symbol, label))
 
@@ -261,14 +264,19 @@ class _Desk:
 
 
 _LEGAL_FORMS = re.compile(
-    r"^(Tổng )?(Công ty|CTCP|Ngân hàng TMCP|Ngân hàng Thương mại Cổ phần|Tập đoàn)( Cổ phần| TNHH| CP)?\s+"
-    r"|\s*-\s*(CTCP|Công ty Cổ phần|Công ty cổ phần|CTCP\.?)$",
+    r"^(tổng\s+)?(công ty|ctcp|tập đoàn)(\s+(cổ phần|tnhh|cp))?\s+(?=\S)"
+    r"|\s*[-–]\s*(ctcp|công ty cổ phần|tổng công ty)\.?$"
+    r"|\s*[-–]\s*(?=tổng công ty)",
+    re.IGNORECASE,
 )
+_BANK = re.compile(r"^ngân hàng (tmcp|thương mại cổ phần)\s+", re.IGNORECASE)
 
 
 def short_name(company: str) -> str:
-    """Return a company's name as headlines write it, without its legal form."""
-    name = _LEGAL_FORMS.sub("", _LEGAL_FORMS.sub("", company)).strip()
+    """Return a company's name as headlines write it, without its legal form; banks stay banks."""
+    name = _BANK.sub("Ngân hàng ", company.strip())
+    for _ in range(3):
+        name = _LEGAL_FORMS.sub("", name).strip()
     return name or company
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vnquant.market import BarPanel, FloatArray
-from vnquant.simulation.process import Trajectory
+from vnquant.simulation.process import OVERNIGHT_VARIANCE, Trajectory
 from vnquant.simulation.profiles import Profiles
 from vnquant.simulation.randomness import exponential_table, uniform_of
 from vnquant.simulation.rules import PriceRules
@@ -18,8 +18,6 @@ __all__ = ("DailyHistory", "finish_sessions")
 
 DayArray = npt.NDArray[np.datetime64]
 
-# Part of a day's variance that falls into trading hours.
-_INTRADAY_VARIANCE = 0.7
 # How often a share that opens and closes at its limit never leaves it.
 _LOCKED_ALL_DAY = 0.6
 
@@ -158,7 +156,7 @@ def _extremes(rules: PriceRules, shocks: Shocks, path: Trajectory) -> tuple[Floa
     & Shreve, Brownian Motion and Stochastic Calculus, 2.8).
     """
     spread = shocks.volatility * path.base
-    variance = _INTRADAY_VARIANCE * spread * spread
+    variance = (1.0 - OVERNIGHT_VARIANCE) * spread * spread
     body = path.open - path.close
     middle = path.open + path.close
     reach = [

@@ -7,6 +7,7 @@ the lot. Sums of returns are therefore integers and exact, and a last-bit differ
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
@@ -31,16 +32,15 @@ from vnquant.simulation.randomness import normal_table, uniform_of
 from vnquant.simulation.rules import PriceRules
 from vnquant.simulation.shocks import Lane, Shocks
 
-__all__ = ("RETURN_UNIT", "DailyProcess", "Trajectory")
+__all__ = ("OVERNIGHT_VARIANCE", "RETURN_UNIT", "DailyProcess", "Trajectory")
 
 # Returns are kept as whole numbers of this.
 RETURN_UNIT = 1e-8
 # Expected log return of a session without any signal: some 8 % a year.
 _BASE_DRIFT = 0.0003
-# Part of a session's move that the opening price already shows, on usual days and when news broke overnight.
-_OPEN_SHARE = 0.25
-_NEWS_OPEN_SHARE = 0.55
-_OPEN_NOISE = 0.30
+# The opening price lies on a Brownian bridge between the closes, at this share of the session's variance, so
+# that the gap tells nothing of the hours that follow. News is in it at once, for the same reason.
+OVERNIGHT_VARIANCE = 0.3
 # New shares a share where a price has run away: four for each, or one for five. The latter is not done in
 # Vietnam, where such shares leave the exchange; here every symbol stays.
 _DEAR_VND = 330_000.0
@@ -128,8 +128,11 @@ class DailyProcess:
         out = Trajectory.empty(*shocks.log_return.shape)
         ratio_of_volume = self._volume_ratios(shocks.lots)
         rounding = uniform_of(shocks.lanes[:, :, Lane.ROUND])
-        opening_noise = _OPEN_NOISE * shocks.volatility * normal_table()[shocks.lanes[:, :, Lane.OPEN]]
-        opening_share = np.where(shocks.jump != 0.0, _NEWS_OPEN_SHARE, _OPEN_SHARE)
+        spread = math.sqrt(OVERNIGHT_VARIANCE * (1.0 - OVERNIGHT_VARIANCE))
+        overnight = (
+            spread * shocks.volatility * normal_table()[shocks.lanes[:, :, Lane.OPEN]]
+            + (1.0 - OVERNIGHT_VARIANCE) * shocks.jump
+        )
         weight = uniform_of(shocks.lanes[:, :, Lane.AVERAGE])
         for row in range(len(out.close)):
             out.drift[row] = drift = self._drift()
@@ -138,8 +141,8 @@ class DailyProcess:
             # The move is symmetric in log price, so that no factor can be read off volatility alone.
             x = _BASE_DRIFT + drift + shocks.log_return[row]
             close = self._quotable(base * _growth(x), rounding[row], ceiling, floor)
-            gap = opening_share[row] * x + opening_noise[row]
-            opening = self._quotable(base * (1.0 + gap), 0.5, ceiling, floor)
+            gap = OVERNIGHT_VARIANCE * x + overnight[row]
+            opening = self._quotable(base * _growth(gap), 0.5, ceiling, floor)
             average = np.rint(close + (opening - close) * weight[row])
             out.open[row], out.close[row], out.average[row] = opening, close, average
             out.reference[row], out.ceiling[row], out.floor[row] = reference, ceiling, floor

@@ -24,7 +24,9 @@ MINUTES.flags.writeable = False
 _CLOSING_AUCTION = 885
 _STEP, _VOLUME, _TOP, _BOTTOM = range(4)
 _WICK_CHANCE = 18_000  # of 65,536: a minute that reaches a tick beyond its open and close
-_PATH_WIDTH = 0.8
+# Width of the bridge in parts of the session's range: where the distance from the open and the place within
+# the range so far both tell next to nothing (correlation about 0.1 at most) of the rest of the session.
+_PATH_WIDTH = 0.63
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,7 +1,15 @@
 """Sources: bars, quotes and news, through one HTTP client or from files, validated at the door."""
 
 from vnquant.sources.arguments import Clock, LoopClock
-from vnquant.sources.base import BarSource, FeedItem, NewsFeed, NewsSource, QuoteBoard, QuoteSource
+from vnquant.sources.base import (
+    BarSource,
+    FeedItem,
+    NewsFeed,
+    NewsSource,
+    QuoteBoard,
+    QuoteSource,
+    Remembering,
+)
 from vnquant.sources.breaker import BreakerState
 from vnquant.sources.cache import BarCache, CachedHistory
 from vnquant.sources.cached import CachedBars
@@ -35,6 +43,7 @@ __all__ = (
     "NewsSource",
     "QuoteBoard",
     "QuoteSource",
+    "Remembering",
     "Response",
     "RssSource",
     "SourceChain",

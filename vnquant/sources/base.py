@@ -12,7 +12,7 @@ import msgspec
 from vnquant.errors import RecordError
 from vnquant.market.bars import BarSeries, Quote
 
-__all__ = ("BarSource", "FeedItem", "NewsFeed", "NewsSource", "QuoteBoard", "QuoteSource")
+__all__ = ("BarSource", "FeedItem", "NewsFeed", "NewsSource", "QuoteBoard", "QuoteSource", "Remembering")
 
 
 class FeedItem(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,6 +56,15 @@ class BarSource(Protocol):
         During the session the last daily bar is the running day. Raises EmptyAnswerError where the source
         has none, and another SourceError where it did not answer as it should.
         """
+        ...
+
+
+@runtime_checkable
+class Remembering(Protocol):
+    """Gives what it knows from earlier without asking anybody; an ability that some bar sources have."""
+
+    async def cached(self, symbol: str, start: date, end: date) -> BarSeries | None:
+        """Return the bars of a range that are at hand, None where there are none."""
         ...
 
 

@@ -160,7 +160,7 @@ def _item(entry: Any, source: str, problems: list[RecordError]) -> FeedItem:
     if not title:
         raise RecordError("", "title", link, "the item has no title", source=source)
     if not url:
-        raise RecordError("", "link", link, f"the item {title:.40!r} has no web address", source=source)
+        raise RecordError("", "link", link, f"the item {title!r:.40} has no web address", source=source)
     published = str(entry.get("published") or "")
     published_at = parse_published(published)
     if published_at is None and published.strip():

@@ -14,6 +14,7 @@ All of it per source, so that one that is down or slow does not touch the others
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -39,6 +40,11 @@ from vnquant.sources.transport import AiohttpTransport, Transport
 __all__ = ("HttpClient",)
 
 T = TypeVar("T")
+
+logger = logging.getLogger(__name__)
+
+# Requests end at once when told to; this bounds the wait for a transport that will not be cancelled.
+_CLOSING_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,8 +178,10 @@ class HttpClient:
             if not scope.expired():
                 scope.reschedule(now)
         try:
-            async with asyncio.timeout(1.0):
+            async with asyncio.timeout(_CLOSING_S):
                 await self._idle.wait()
+        except TimeoutError:
+            logger.warning("%s: %d requests did not end on closing", self.name, len(self._under_way))
         finally:
             await self._transport.aclose()
 

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import asyncio
 
-from vnquant.errors import AllSourcesFailedError, EmptyAnswerError, PayloadError, RecordError, SourceError
+from vnquant.errors import (
+    AllSourcesFailedError,
+    ClosedError,
+    EmptyAnswerError,
+    PayloadError,
+    RecordError,
+    SourceError,
+)
 from vnquant.sources.base import NewsFeed
 from vnquant.sources.endpoints import Endpoints
 from vnquant.sources.feed import merge_feeds, parse_feed
@@ -47,6 +54,8 @@ class RssSource:
         errors: list[SourceError] = []
         for (name, _), task in zip(self._feeds, tasks, strict=True):
             outcome = task.result()
+            if isinstance(outcome, ClosedError):
+                raise outcome
             if isinstance(outcome, NewsFeed):
                 feeds.append(outcome)
             elif isinstance(outcome, EmptyAnswerError):
@@ -59,14 +68,14 @@ class RssSource:
             raise AllSourcesFailedError(errors, symbol="the news feeds")
         return merge_feeds(feeds, problems)
 
-    async def _feed(self, name: str, url: str) -> NewsFeed | SourceError:
+    async def _feed(self, name: str, url: str) -> NewsFeed | SourceError | ClosedError:
         """Return one feed, or its failure as a value, so that it does not cancel the others."""
         source = f"{self.name}:{name}"
         try:
             body = await self._client.get(url, source=source, decoder=_looks_complete)
             # Not a decoder: it takes longer than the loop may be held up.
             return await asyncio.to_thread(parse_feed, body, source=name)
-        except SourceError as exc:
+        except (SourceError, ClosedError) as exc:
             return exc
 
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 
-from vnquant.errors import EmptyAnswerError, RecordError, SourceError
+from vnquant.errors import ClosedError, EmptyAnswerError, RecordError, SourceError
 from vnquant.market.bars import BarSeries, Quote
 from vnquant.runtime.clock import ICT
 from vnquant.sources.arguments import Clock, LoopClock, check_interval, check_range
@@ -98,6 +98,8 @@ class VpsSource:
         errors: list[SourceError] = []
         for batch, task in zip(batches, tasks, strict=True):
             outcome = task.result()
+            if isinstance(outcome, ClosedError):
+                raise outcome
             if isinstance(outcome, QuoteBoard):
                 quotes.update(outcome.quotes)
                 problems.extend(outcome.problems)
@@ -109,7 +111,7 @@ class VpsSource:
             raise errors[0]
         return QuoteBoard({s: quotes[s] for s in wanted if s in quotes}, tuple(problems))
 
-    async def _batch(self, batch: tuple[str, ...]) -> QuoteBoard | SourceError:
+    async def _batch(self, batch: tuple[str, ...]) -> QuoteBoard | SourceError | ClosedError:
         """Return a batch's board, or its failure as a value, so that it does not cancel the others."""
         members = frozenset(batch)
         try:
@@ -124,7 +126,7 @@ class VpsSource:
         except EmptyAnswerError as exc:
             # Unknown symbols are left out silently, and a batch of only such gives an empty list.
             return exc if len(batch) > 1 else QuoteBoard({})
-        except SourceError as exc:
+        except (SourceError, ClosedError) as exc:
             return exc
 
 

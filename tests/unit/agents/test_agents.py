@@ -16,10 +16,13 @@ from vnquant.agents import (
     BullAgent,
     ChiefAgent,
     RiskDoctorAgent,
+    Scores,
     ScoutAgent,
     StockData,
     default_agents,
 )
+from vnquant.errors import LookaheadError
+from vnquant.evaluation.lookahead import check_lookahead
 from vnquant.market.panel import OHLCV, BarPanel
 
 EVERYONE = [*default_agents(), ChiefAgent()]
@@ -105,6 +108,21 @@ def test_no_score_sees_its_future(agent: Agent, panel: BarPanel) -> None:
         np.testing.assert_array_equal(shaken.score[: cut + 1], before.score[: cut + 1])
         np.testing.assert_array_equal(shaken.certainty[: cut + 1], before.certainty[: cut + 1])
         assert not np.array_equal(shaken.score[cut + 1 :], before.score[cut + 1 :], equal_nan=True)
+
+
+@by_name
+def test_the_lookahead_guard_passes(agent: Agent, panel: BarPanel) -> None:
+    check_lookahead(agent, panel, seed=6)
+
+
+def test_a_leaking_agent_fails_the_lookahead_guard(panel: BarPanel) -> None:
+    class LeakingAgent(Agent):
+        def score(self, panel: BarPanel) -> Scores:
+            mean = np.nanmean(panel.close, axis=0)  # of the whole sample: the future is in it
+            return Scores(np.tanh(panel.close / mean - 1.0), 0.5)
+
+    with pytest.raises(LookaheadError, match="score"):
+        check_lookahead(LeakingAgent(), panel, seed=6)
 
 
 @by_name
@@ -365,3 +383,26 @@ def test_all_five_score_102_symbols_over_2000_days_within_half_a_second(
         print(json.dumps({"agents_102x2000": told, "machine": platform.machine(), "numpy": np.__version__}))
     # Processor time, so that a busy machine does not fail the build; on an idle one they are equal.
     assert sum(cpu.values()) <= 0.5
+
+
+@pytest.mark.parametrize(
+    "agent", [BullAgent(), BearAgent(), AnalystAgent(), RiskDoctorAgent()], ids=lambda a: a.name
+)
+def test_windows_count_bars_and_not_missing_rows(agent: Agent, panel: BarPanel) -> None:
+    suspended = panel.select("SHS")
+    kept = np.flatnonzero(suspended.present[:, 0])
+    arrays = {name: getattr(suspended, name)[kept] for name in OHLCV}
+    fields = {name: values[kept] for name, values in suspended.fields.items()}
+    traded = BarPanel(suspended.symbols, suspended.timestamps[kept], **arrays, fields=fields)
+    np.testing.assert_array_equal(agent.score(suspended).score[kept], agent.score(traded).score)
+
+
+def test_no_reason_is_ever_unreadable(panel: BarPanel) -> None:
+    for seen in (panel, gappy_panel(120, seed=2, session_fraction=0.2), random_panel(400)):
+        for agent in default_agents():
+            scores = agent.score(seen)
+            for row in (25, 60, len(seen.timestamps) - 1):
+                for column in np.flatnonzero(np.isfinite(scores.score[row])):
+                    reasons = scores.reasons(row, int(column))
+                    assert reasons
+                    assert not any("nan" in reason or "inf" in reason for reason in reasons), reasons

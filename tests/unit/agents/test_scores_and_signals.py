@@ -124,7 +124,7 @@ async def test_a_missing_bar_gives_no_opinion_and_says_so() -> None:
 def test_part_texts_carry_the_numbers_of_their_point() -> None:
     part = Part(
         np.array([[0.2, -0.1, np.nan]]),
-        "up {x:.1f} of {n}",
+        "up {x:.1f} of {n:.0f}",
         values={"x": np.array([[1.0, 2.0, 3.0]]), "n": 9},
         against="down {x:.1f}",
         absent="nothing known",

@@ -52,6 +52,11 @@ def test_the_summary_adds_symbols_and_shades_the_score() -> None:
     assert 0 < told.sentiment.score < plain.sentiment.score
 
 
+def test_a_companys_name_is_not_good_news() -> None:
+    assert article("Dệt may - Đầu tư - Thương mại Thành Công (TCM) họp cổ đông").sentiment.score == 0.0
+    assert article("Phát Đạt (PDR) họp cổ đông").sentiment.score == 0.0
+
+
 def test_a_routine_title_stays_neutral_and_a_plain_one_hears_its_summary() -> None:
     routine = article("Lịch sự kiện ngày 13/4", summary="FPT trả cổ tức, lợi nhuận tăng mạnh")
     assert (routine.sentiment.label, routine.sentiment.score) == ("neutral", 0.0)

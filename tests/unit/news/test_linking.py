@@ -3,6 +3,8 @@ from __future__ import annotations
 import unicodedata
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from vnquant.market.symbols import load_universe
 from vnquant.news import link_symbols
@@ -18,6 +20,11 @@ from vnquant.news import link_symbols
         ("Ngân hàng TMCP Quân đội công bố kết quả", ("MBB",)),
         ("Khối ngoại bán HPG, VCB và VIC", ("HPG", "VCB", "VIC")),
         ("VnIndex giảm 9 điểm phiên cuối tuần", ()),
+        ("Thị trường phục hồi mạnh nhất Đông Nam Á", ()),
+        ("Ngân hàng Đông Nam Á báo lãi", ("SSB",)),
+        ("Dệt may Việt Nam xuất khẩu kỷ lục", ()),
+        ("Sở Giao dịch Chứng khoán Thành phố Hồ Chí Minh thông báo", ()),
+        ("Chứng khoán Thành phố Hồ Chí Minh báo lãi", ("HCM",)),
         ("", ()),
     ],
 )
@@ -65,3 +72,10 @@ def test_every_company_is_found_by_its_ticker_in_brackets_and_its_registered_nam
 def test_only_symbols_of_the_universe_given_are_linked() -> None:
     small = {"FPT": load_universe()["FPT"]}
     assert link_symbols("FPT và VCB, Vinamilk", small) == ("FPT",)
+
+
+@given(st.text(max_size=200))
+def test_any_text_links_symbols_of_the_universe_once_each(text: str) -> None:
+    found = link_symbols(text)
+    assert len(set(found)) == len(found)
+    assert set(found) <= set(load_universe())

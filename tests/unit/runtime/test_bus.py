@@ -208,6 +208,45 @@ async def test_two_subscriptions_that_block_get_a_waiting_event_at_one_instant()
         assert await anext(first) == await anext(second) == Quote("FPT", 2)
 
 
+async def test_a_publisher_behind_a_cancelled_one_goes_on_at_once():
+    bus = EventBus()
+    async with (
+        bus.subscribe(Quote, maxsize=1),
+        bus.subscribe((Quote, Halt)) as both,
+        asyncio.TaskGroup() as tasks,
+    ):
+        await bus.publish(Quote("FPT"))
+        first = tasks.create_task(bus.publish(Quote("FPT")))
+        await asyncio.sleep(1)
+        second = tasks.create_task(bus.publish(Halt("FPT")))
+        await asyncio.sleep(1)
+        assert not second.done()
+        first.cancel()
+        await asyncio.sleep(1)
+        assert second.done()
+        assert await drain(both) == [Quote("FPT"), Halt("FPT")]
+
+
+async def test_an_event_does_not_overtake_one_that_waits_longer_for_a_common_reader():
+    bus = EventBus()
+    async with (
+        bus.subscribe(Halt, maxsize=1) as halts,
+        bus.subscribe((Quote, Halt)) as both,
+        bus.subscribe(Quote, maxsize=1) as only_quotes,
+        asyncio.TaskGroup() as tasks,
+    ):
+        await bus.publish(Quote("FPT", 1))
+        await bus.publish(Halt("FPT"))
+        tasks.create_task(bus.publish(Quote("FPT", 2)))  # waits for `only_quotes`
+        await asyncio.sleep(1)
+        tasks.create_task(bus.publish(Halt("VCB")))  # waits for `halts`, and behind the quote
+        await asyncio.sleep(1)
+        await anext(halts)
+        assert both.statistics().depth == 2
+        await anext(only_quotes)
+        assert await drain(both) == [Quote("FPT", 1), Halt("FPT"), Quote("FPT", 2), Halt("VCB")]
+
+
 async def test_leaving_a_subscription_frees_the_publishers_that_waited_for_it():
     bus = EventBus()
     async with asyncio.TaskGroup() as tasks, bus.subscribe(Quote) as other:
@@ -215,7 +254,9 @@ async def test_leaving_a_subscription_frees_the_publishers_that_waited_for_it():
             for price in range(500):
                 tasks.create_task(bus.publish(Quote("FPT", price)))
             await asyncio.sleep(1)
-        await asyncio.sleep(1)
+            assert bus.statistics().blocked_publishers == 499
+        assert other.statistics().depth == 500
+        assert bus.statistics().blocked_publishers == 0
         assert [quote.price for quote in await drain(other)] == list(range(500))
 
 

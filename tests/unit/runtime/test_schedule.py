@@ -43,6 +43,7 @@ async def test_the_first_round_can_wait_for_an_interval():
 
 async def test_work_that_takes_time_causes_no_drift():
     assert (await rounds(Schedule(60), 1000, work_s=59.9))[-1] == 999 * 60
+    assert (await rounds(Schedule(0.1), 20_000))[-1] == pytest.approx(999 * 60 + 1999.9, abs=1e-6)
 
 
 async def test_rounds_that_fall_due_during_work_are_skipped_and_counted():
@@ -141,7 +142,8 @@ async def test_on_a_frozen_clock_rounds_come_in_loop_seconds_in_session_only():
     begun = []
 
     async def follow(schedule):
-        async for _ in schedule:
+        async for tick in schedule:
+            assert tick.number == len(begun)
             begun.append(loop.time())
 
     async with asyncio.TaskGroup() as tasks:
@@ -169,6 +171,22 @@ async def test_a_clock_set_forward_or_back_keeps_nobody_waiting_for_longer_than_
     asyncio.get_running_loop().call_later(100, lambda: clock.set(at=START + timedelta(days=1)))
     await anext(schedule)
     assert loop.time() == pytest.approx(800)
+
+
+async def test_a_clock_set_during_work_is_noticed_at_the_next_round():
+    clock = MarketClock(START)
+    install_clock(clock)
+    schedule = Schedule(60)
+    for _ in range(3):
+        await anext(schedule)
+    clock.set(at=START + timedelta(days=1))
+    tick = await anext(schedule)
+    assert now() == START + timedelta(days=1)
+    assert tick.skipped > 1000
+    clock.set(speed=60)
+    began = asyncio.get_running_loop().time()
+    await anext(schedule)
+    assert asyncio.get_running_loop().time() - began == pytest.approx(1)
 
 
 async def test_waiting_for_the_next_session_is_no_silence_for_the_watchdog():

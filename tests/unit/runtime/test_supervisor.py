@@ -218,6 +218,44 @@ async def test_a_component_with_a_heartbeat_is_up_once_it_has_beaten():
         assert supervisor.status()["scanner"].state is ComponentState.RUNNING
 
 
+async def test_a_restart_waits_for_a_dependency_that_is_down():
+    async def fail_after_ten():
+        await asyncio.sleep(10)
+        await fail()
+
+    async with Supervisor() as supervisor:
+        slow = RestartPolicy(first_delay_s=100, max_delay_s=100, jitter=0)
+        supervisor.add("prices", fail_after_ten, policy=slow)
+        supervisor.add("broker", fail_after_ten, policy=STEADY, after=("prices",))
+        await asyncio.sleep(105)
+        assert supervisor.status()["broker"].state is ComponentState.WAITING
+        await asyncio.sleep(10)
+        assert supervisor.status()["broker"].state is ComponentState.RUNNING
+
+
+async def test_a_child_that_outlives_its_run_cannot_set_the_next_runs_watchdog_off():
+    async def stray():
+        await asyncio.sleep(1)
+        beat()
+        await asyncio.sleep(1000)
+
+    async with asyncio.TaskGroup() as tasks, Supervisor(policy=STEADY) as supervisor:
+        strays = []
+
+        async def scanner():
+            if not strays:
+                strays.append(tasks.create_task(stray()))
+                await fail()
+            while True:
+                beat()
+                await asyncio.sleep(10)
+
+        supervisor.add("scanner", scanner, heartbeat_s=30)
+        await asyncio.sleep(200)
+        assert supervisor.status()["scanner"].restarts == 1
+        strays[0].cancel()
+
+
 async def test_the_watchdog_restarts_a_component_that_stops_beating():
     events, starts = Events(), []
 
@@ -304,7 +342,7 @@ async def test_a_component_that_ignores_its_cancellation_is_reported_and_not_dou
     assert not supervisor.running
 
 
-async def test_past_its_deadline_the_stop_no_longer_waits_for_the_order():
+async def test_past_its_deadline_the_stop_waits_neither_for_the_order_nor_for_tidying_up():
     recorder = Recorder()
     supervisor = Supervisor()
     supervisor.add("ledger", recorder("ledger"))
@@ -312,7 +350,8 @@ async def test_past_its_deadline_the_stop_no_longer_waits_for_the_order():
     await supervisor.start()
     await asyncio.sleep(1)
     await supervisor.stop(deadline_s=5)
-    assert recorder.log == ["+ledger", "+broker", "-broker", "-ledger", "-broker unwound"]
+    assert recorder.log == ["+ledger", "+broker", "-broker", "-ledger"]
+    assert now() == START + timedelta(seconds=6)
 
 
 async def test_stop_is_idempotent_and_immediate_in_each_state():
@@ -461,3 +500,36 @@ def test_backoff_is_capped_jittered_and_repeats_with_its_seed():
     assert jittered != pauses(2, jitter=0.5, first_delay_s=1, max_delay_s=60)
     assert all(full / 2 <= short <= full for full, short in zip(plain, jittered, strict=True))
     assert len(set(jittered)) == len(jittered)
+
+
+async def test_a_stop_at_any_moment_takes_no_time_and_leaves_no_task():
+    rng = random.Random(4)
+
+    async def flaky():
+        for _ in range(rng.randrange(4)):
+            beat()
+            await asyncio.sleep(rng.random() * 20)
+        await fail()
+
+    async def parallel():
+        async with asyncio.TaskGroup() as tasks:
+            for _ in range(3):
+                tasks.create_task(asyncio.sleep(rng.random() * 30))
+
+    async def forgetful():
+        beat()
+        await asyncio.Event().wait()
+
+    before = asyncio.all_tasks()
+    for _ in range(200):
+        supervisor = Supervisor(policy=RestartPolicy(max_failures=3), seed=rng.randrange(1000))
+        supervisor.add("flaky", flaky, heartbeat_s=15)
+        supervisor.add("parallel", parallel, after=("flaky",))
+        supervisor.add("forgetful", forgetful, heartbeat_s=15, after=("parallel",))
+        await supervisor.start()
+        # Whole numbers meet the timers of watchdogs and pauses.
+        await asyncio.sleep(rng.choice([0, 15, 30, rng.random() * 100]))
+        began = now()
+        await supervisor.stop()
+        assert now() == began
+        assert asyncio.all_tasks() == before

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from functools import partial
 
 import pytest
 from aiohttp import ClientSession, ClientTimeout, web
@@ -83,7 +84,9 @@ def test_a_cancelled_job_no_longer_holds_the_clock():
         await asyncio.sleep(0)
         job.cancel()
         await asyncio.gather(job, return_exceptions=True)
+        began = monotonic_s()
         await asyncio.sleep(3600)
+        assert monotonic_s() - began < 2
         release.set()
         return loop.time()
 
@@ -103,6 +106,24 @@ def test_a_thread_that_needs_the_loop_to_go_on_does_not_hang_younger_jobs(monkey
         return asyncio.get_running_loop().time()
 
     assert run_virtual(main()) == 0
+
+
+def test_a_slow_thread_delays_the_others_only_once(monkeypatch):
+    monkeypatch.setattr("vnquant.runtime.jobs.Jobs.__init__.__defaults__", (0.1,))
+    bell = threading.Event()
+
+    async def main() -> float:
+        slow = asyncio.create_task(asyncio.to_thread(bell.wait, 5))
+        await asyncio.sleep(0)
+        began = monotonic_s()
+        for number in range(20):
+            assert await asyncio.to_thread(_work, 0, number) == number
+        taken = monotonic_s() - began
+        bell.set()
+        await slow
+        return taken
+
+    assert 0.1 <= run_virtual(main()) < 1  # 2 s if each of them waited
 
 
 def test_a_loop_that_spins_until_a_thread_is_done_gets_its_result(monkeypatch):
@@ -194,6 +215,40 @@ def test_a_token_taken_in_many_threads_at_once_loses_no_call():
         return len(calls), calls.index("timer")
 
     assert run_virtual(main()) == (1601, 1600)
+
+
+def test_a_release_wakes_a_standing_loop():
+    async def main() -> float:
+        threading.Timer(0.05, hold_clock("silent worker").release).start()
+        await asyncio.sleep(1)
+        return asyncio.get_running_loop().time()
+
+    began = monotonic_s()
+    assert run_virtual(main()) == 1
+    assert 0.05 <= monotonic_s() - began < 5
+
+
+def test_a_call_that_comes_in_while_the_loop_looks_around_is_run_before_the_jump():
+    async def main() -> list[float]:
+        loop, seen = asyncio.get_running_loop(), []
+        poll, left = loop._poll, [1]
+
+        def poll_and_be_called(timeout: float | None):
+            if left and not loop._ready:
+                left.clear()
+                loop._ready.append(asyncio.Handle(lambda: seen.append(loop.time()), (), loop))
+                return []
+            return poll(timeout)
+
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            loop.add_reader(ours, lambda: None)  # a descriptor makes the loop look each time
+            loop._poll = poll_and_be_called
+            await asyncio.sleep(60)
+            loop.remove_reader(ours)
+        return seen
+
+    assert run_virtual(main()) == [0]
 
 
 def test_with_hold_clock_time_stands_until_the_end_of_the_block():
@@ -362,13 +417,15 @@ print(listener.getsockname()[1], flush=True)
 connection, _ = listener.accept()
 while data := connection.recv(1000):
     time.sleep(float(data))
-    connection.sendall(b"answer")
+    connection.sendall(b"ans")
+    time.sleep(0.03)
+    connection.sendall(b"wer")
 """
 
 
 @pytest.fixture
 def peer_port():
-    """A server in another process, which answers each number after so many real seconds."""
+    """A server in another process: answers each number after so many real seconds, in two segments."""
     with subprocess.Popen([sys.executable, "-c", _PEER], stdout=subprocess.PIPE, text=True) as process:
         try:
             yield int(process.stdout.readline())
@@ -383,7 +440,7 @@ def test_a_request_to_another_process_holds_the_clock_until_its_answer(peer_port
         for _ in range(3):
             async with asyncio.timeout(0.01):
                 writer.write(b"0.05")
-                assert await reader.read(100) == b"answer"
+                assert await reader.readexactly(6) == b"answer"
             times.append(loop.time())
             await asyncio.sleep(60)  # an idle connection does not hold
         writer.close()
@@ -391,7 +448,8 @@ def test_a_request_to_another_process_holds_the_clock_until_its_answer(peer_port
         return times
 
     began = monotonic_s()
-    assert run_virtual(main()) == [0, 60, 120]
+    with asyncio.Runner(loop_factory=partial(VirtualTimeLoop, settle_s=0.2)) as runner:
+        assert runner.run(main()) == [0, 60, 120]
     assert monotonic_s() - began < 2
 
 
@@ -405,7 +463,7 @@ def test_raw_socket_calls_to_another_process_hold_the_clock(peer_port):
                 await loop.sock_sendall(sock, b"0.05")
                 return await loop.sock_recv(sock, 100), loop.time()
 
-    assert run_virtual(main()) == (b"answer", 0)
+    assert run_virtual(main()) == (b"ans", 0)
 
 
 def test_a_silent_peer_is_given_up_after_the_patience_and_the_timeout_fires(peer_port, caplog):

@@ -2,6 +2,7 @@ import asyncio
 import logging
 import os
 import signal
+import threading
 from datetime import UTC, date, datetime, timedelta
 from operator import mul
 
@@ -392,6 +393,20 @@ def test_a_handler_of_a_signal_is_called_although_the_loop_never_waits():
         return loop.time()
 
     assert run_virtual(main(), horizon_s=1e6) < 1_000
+
+
+def test_a_handled_signal_is_something_to_wait_for():
+    async def main() -> float:
+        loop, heard = asyncio.get_running_loop(), asyncio.Event()
+        loop.add_signal_handler(signal.SIGUSR1, heard.set)
+        try:
+            threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGUSR1)).start()
+            await heard.wait()
+        finally:
+            loop.remove_signal_handler(signal.SIGUSR1)
+        return loop.time()
+
+    assert run_virtual(main()) == 0
 
 
 def test_the_loop_is_a_standard_loop_otherwise():

@@ -90,6 +90,43 @@ async def test_a_clock_set_back_refuses_no_key_for_longer_than_the_hour():
     assert queue.put(Opportunity("FPT")) is Admission.ACCEPTED
 
 
+async def test_the_distance_counts_where_the_clock_was_set_back_a_little():
+    queue = opportunity_queue()
+    queue.put(Opportunity("FPT"))
+    await asyncio.sleep(50 * 60)
+    queue.put(Opportunity("VCB"))
+    install_clock(MarketClock(START - timedelta(minutes=15)))
+    assert set(queue.recent()) == {"FPT"}
+    assert queue.put(Opportunity("FPT")) is Admission.DUPLICATE
+    assert queue.put(Opportunity("VCB")) is Admission.ACCEPTED
+
+
+async def test_a_discarded_item_frees_no_key_that_was_accepted_again_since():
+    queue = opportunity_queue(maxsize=2)
+    queue.put(Opportunity("FPT", 1))
+    await asyncio.sleep(3600)
+    assert queue.put(Opportunity("FPT", 2)) is Admission.ACCEPTED
+    assert queue.put(Opportunity("VCB", 3)) is Admission.ACCEPTED  # displaces the first
+    assert queue.put(Opportunity("FPT", 9)) is Admission.DUPLICATE
+
+
+async def test_join_ends_when_the_last_item_turns_out_to_have_expired():
+    queue = opportunity_queue()
+    queue.put(Opportunity("FPT", good_until=START + timedelta(seconds=10)))
+
+    async def worker():
+        async with queue.take():
+            pass
+
+    async with asyncio.TaskGroup() as tasks:
+        joining = tasks.create_task(queue.join())
+        await asyncio.sleep(20)
+        working = tasks.create_task(worker())
+        async with asyncio.timeout(1):
+            await joining
+        working.cancel()
+
+
 async def test_an_expired_item_reaches_no_worker_and_its_key_is_free_again():
     gone = []
     queue = opportunity_queue(on_discard=lambda item, why: gone.append((item.symbol, why)))

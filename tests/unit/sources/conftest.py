@@ -1,4 +1,4 @@
-"""A loop whose time is virtual, and a transport that answers from a script: no sockets, no waiting."""
+"""Virtual time, and a transport that answers from a script: no sockets, no waiting."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -6,28 +6,8 @@ from typing import Any
 
 import pytest
 
+from vnquant.runtime import VirtualTimeLoop
 from vnquant.sources import Response
-
-
-class VirtualLoop(asyncio.SelectorEventLoop):
-    """Jumps to the next timer when nothing is ready."""
-
-    def __init__(self, start: float = 0.0) -> None:
-        super().__init__()
-        self._virtual = start
-        self._clock_resolution = 1e-6
-        real_select = self._selector.select
-
-        def select(timeout=None):
-            events = real_select(0)
-            if not events and timeout:
-                self._virtual += timeout
-            return events
-
-        self._selector.select = select
-
-    def time(self) -> float:
-        return self._virtual
 
 
 class ScriptedTransport:
@@ -66,12 +46,13 @@ def run_virtual() -> Callable[..., Any]:
 
     def run(main: Awaitable[Any], *, start: float = 0.0) -> Any:
         async def checked() -> Any:
+            await asyncio.sleep(start)
             result = await main
             left = asyncio.all_tasks() - {asyncio.current_task()}
             assert not left, left
             return result
 
-        with asyncio.Runner(loop_factory=lambda: VirtualLoop(start)) as runner:
+        with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
             return runner.run(checked())
 
     return run

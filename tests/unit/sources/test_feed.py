@@ -11,7 +11,7 @@ from vnquant.sources.feed import canonical_url, merge_feeds, parse_feed, parse_p
 HEAD = '<?xml version="1.0" encoding="utf-8"?><rss version="2.0"><channel><title>t</title>'
 TAIL = "</channel></rss>"
 CAFEF = """<item><title><![CDATA[Lãi suất ngân hàng tăng mạnh]]></title><link>https://cafef.vn/lai-suat-tang.chn</link>
-<description><![CDATA[<a href="https://cafef.vn/lai-suat-tang.chn"><img src="x.jpg"></a> Nội dung bài báo.]]></description>
+<description><![CDATA[<a href="https://a.vn/l"><img src="x.jpg"></a> Nội dung bài báo.]]></description>
 <pubDate>Sun, 21 Jun 2026 06:30:00 +07</pubDate><guid>https://cafef.vn/lai-suat-tang.chn</guid></item>"""
 VNEXPRESS = """<item><title>Màn đấu võ uyển chuyển như múa</title>
 <description><![CDATA[<a href="https://vnexpress.net/man-4518948.html"><img src="https://i1-vnexpress.vnecdn.net/2022/10/04/-7313-1664852307.gif?w=1200&h=0&q=100&dpr=1&fit=crop" ></a></br>Hai chàng trai bắt chước màn đấu võ.]]></description>
