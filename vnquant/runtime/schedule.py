@@ -252,7 +252,8 @@ class Schedule:
 class _Grid:
     """Rounds at equal distances in loop time, while nobody sets the clock: saves reading market time.
 
-    A year of one round a minute is half a million; reading and comparing datetimes made each cost half as much again.
+    A year of one round a minute is half a million, and reading and comparing datetimes made each cost half as
+    much again.
     """
 
     __slots__ = ("_clock", "_interval", "_number", "_start_s", "_step_s", "_times_set", "next_due")
