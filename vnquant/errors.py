@@ -10,15 +10,23 @@ Each message says what happened, why, and what to do; the fields carry the same 
     │   ├── EmptySelectionError         no symbols, no rows
     │   ├── DateRangeError              reversed, future or unreadable dates
     │   ├── ParameterError              a parameter out of its bounds, or misspelt
+    │   ├── OrderError                  an order that no market could take: no price, no shares, a used id
+    │   ├── UnknownOrderError           no order of this id
     │   └── AlignmentError              arrays whose shapes or labels differ
     ├── StateError                      the right call at the wrong time
     │   ├── BusFullError                nobody may wait, and a subscriber that loses nothing is full
     │   ├── ClosedError                 use after close
+    │   ├── IllegalTransitionError      an order event that its status forbids, with the order's story
+    │   ├── CancelRefusedError          an order that may not be taken back now
+    │   ├── InsufficientCashError       money that is not there, or not there yet
+    │   ├── InsufficientSharesError     shares that are not there, or may not be sold yet
+    │   ├── UnbalancedBooksError        the double entry does not add up
     │   └── DeadlockError               every task of a virtual-time loop waits, and nothing will wake one
     ├── DataError
     │   ├── FileFormatError             a file that cannot be read as bars
     │   ├── RecordError                 one malformed record: symbol, field, value
     │   ├── MissingDataError            nothing there where something is needed
+    │   │   └── StaleDataError          what is there is too old to judge on
     │   └── LookaheadError              a value that saw its own future
     ├── SourceError                     a data source did not answer as it should
     │   ├── SourceTimeoutError
@@ -31,6 +39,16 @@ Each message says what happened, why, and what to do; the fields carry the same 
     │   └── AllSourcesFailedError       each source in the order failed, with causes
     ├── ModelError                      training or prediction could not be done
     ├── AgentError                      an agent failed or returned something unusable
+    ├── LedgerError                     the ledger could not be read or written; nothing was half-written
+    │   ├── DatabaseLockedError         another program holds the database for too long
+    │   ├── DatabaseReadOnlyError       the database may not be written here
+    │   ├── DatabaseFullError           the disk, or the space allowed, is full
+    │   ├── DatabaseUnavailableError    not reachable, or no answer in time
+    │   ├── DatabaseFormatError         not a ledger, damaged, or of a newer VN-Quant
+    │   ├── LedgerConflictError         the same id with other content, or an order that was never recorded
+    │   ├── BooksError                  cash, shares and orders do not add up
+    │   ├── LeaseHeldError              another orchestrator works on this ledger
+    │   └── LeaseLostError              another orchestrator has taken this ledger over
     └── ExchangeError                   the simulated exchange could not start
         └── PortInUseError
 """
@@ -39,16 +57,24 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 __all__ = (
     "AgentError",
     "AlignmentError",
     "AllSourcesFailedError",
+    "BooksError",
     "BusFullError",
+    "CancelRefusedError",
     "CircuitOpenError",
     "ClosedError",
     "DataError",
+    "DatabaseFormatError",
+    "DatabaseFullError",
+    "DatabaseLockedError",
+    "DatabaseReadOnlyError",
+    "DatabaseUnavailableError",
     "DateRangeError",
     "DeadlockError",
     "EmptyAnswerError",
@@ -56,10 +82,18 @@ __all__ = (
     "ExchangeError",
     "FileFormatError",
     "HttpStatusError",
+    "IllegalTransitionError",
     "InputError",
+    "InsufficientCashError",
+    "InsufficientSharesError",
+    "LeaseHeldError",
+    "LeaseLostError",
+    "LedgerConflictError",
+    "LedgerError",
     "LookaheadError",
     "MissingDataError",
     "ModelError",
+    "OrderError",
     "ParameterError",
     "PayloadError",
     "PortInUseError",
@@ -68,7 +102,10 @@ __all__ = (
     "SourceConnectionError",
     "SourceError",
     "SourceTimeoutError",
+    "StaleDataError",
     "StateError",
+    "UnbalancedBooksError",
+    "UnknownOrderError",
     "UnknownSymbolError",
     "VnQuantError",
 )
@@ -118,6 +155,22 @@ class ParameterError(InputError):
         super().__init__(message)
 
 
+class OrderError(InputError):
+    """An order that no market could take as it is written; `field` says where."""
+
+    def __init__(self, message: str, *, field: str) -> None:
+        self.field = field
+        super().__init__(message)
+
+
+class UnknownOrderError(InputError):
+    """No order of this client order id is known here."""
+
+    def __init__(self, client_order_id: str) -> None:
+        self.client_order_id = client_order_id
+        super().__init__(f"No order {client_order_id!r} is known here; submit it first, or check the id.")
+
+
 class AlignmentError(InputError):
     """Arrays or frames that should share shape or labels do not."""
 
@@ -141,6 +194,54 @@ class BusFullError(StateError):
 
 class ClosedError(StateError):
     """Something was used after it was closed."""
+
+
+class IllegalTransitionError(StateError):
+    """An event that an order cannot take in its present status; `story` tells what happened to it so far."""
+
+    def __init__(self, order: str, event: str, why: str, *, story: Sequence[str] = ()) -> None:
+        self.order = order
+        self.event = event
+        self.story = tuple(story)
+        told = "\n  ".join(story) or "nothing yet"
+        super().__init__(f"{event} does not fit {order}: {why}. What happened to it:\n  {told}")
+
+
+class CancelRefusedError(StateError):
+    """An order may not be taken back at this moment."""
+
+    def __init__(self, client_order_id: str, reason: str) -> None:
+        self.client_order_id = client_order_id
+        self.reason = reason
+        super().__init__(f"Order {client_order_id} cannot be cancelled now: {reason}")
+
+
+class InsufficientCashError(StateError):
+    """A purchase costs more than the cash that has settled."""
+
+    def __init__(self, message: str, *, needed_vnd: int, available_vnd: int) -> None:
+        self.needed_vnd = needed_vnd
+        self.available_vnd = available_vnd
+        super().__init__(message)
+
+
+class InsufficientSharesError(StateError):
+    """A sale of shares that are not held, or that have not settled yet."""
+
+    def __init__(self, message: str, *, symbol: str, asked: int, held: int, sellable: int) -> None:
+        self.symbol = symbol
+        self.asked = asked
+        self.held = held
+        self.sellable = sellable
+        super().__init__(message)
+
+
+class UnbalancedBooksError(StateError):
+    """The double entry of a portfolio does not add up; `differences` names accounts and amounts in VND."""
+
+    def __init__(self, message: str, *, differences: dict[str, int]) -> None:
+        self.differences = differences
+        super().__init__(message)
 
 
 class DeadlockError(StateError):
@@ -178,6 +279,10 @@ class RecordError(DataError):
 
 class MissingDataError(DataError):
     """Nothing is there where something is needed."""
+
+
+class StaleDataError(MissingDataError):
+    """The newest data is too old to judge on."""
 
 
 class LookaheadError(DataError):
@@ -246,6 +351,59 @@ class ModelError(VnQuantError):
 
 class AgentError(VnQuantError):
     """An agent failed, or returned something that cannot be used."""
+
+
+class LedgerError(VnQuantError):
+    """The ledger could not be read or written. What was to be written is in no part written."""
+
+
+class DatabaseLockedError(LedgerError):
+    """Another program holds the database, for longer than the ledger may wait."""
+
+
+class DatabaseReadOnlyError(LedgerError):
+    """The database may be read and not written here."""
+
+
+class DatabaseFullError(LedgerError):
+    """The disk, or the space that the database may take, is full."""
+
+
+class DatabaseUnavailableError(LedgerError):
+    """The database cannot be reached, or did not answer in time."""
+
+
+class DatabaseFormatError(LedgerError):
+    """The database is not a ledger, is damaged, or was written by a newer VN-Quant."""
+
+
+class LedgerConflictError(LedgerError):
+    """The same id was recorded with other content, or an order was never recorded; `ids` are concerned."""
+
+    def __init__(self, message: str, *, ids: Sequence[str] = ()) -> None:
+        self.ids = tuple(ids)
+        super().__init__(message)
+
+
+class BooksError(LedgerError):
+    """Cash, shares, fees, tax and orders do not add up to the đồng."""
+
+
+class LeaseHeldError(LedgerError):
+    """Another orchestrator works on this ledger: `holder`, until `expires_at` unless it renews."""
+
+    def __init__(self, message: str, *, holder: str, expires_at: datetime) -> None:
+        self.holder = holder
+        self.expires_at = expires_at
+        super().__init__(message)
+
+
+class LeaseLostError(LedgerError):
+    """This orchestrator's lease has passed to `holder`, or was released; nothing was written."""
+
+    def __init__(self, message: str, *, holder: str | None) -> None:
+        self.holder = holder
+        super().__init__(message)
 
 
 class ExchangeError(VnQuantError):

@@ -167,7 +167,7 @@ async def test_a_quota_gives_a_partial_answer_in_time_and_calls_the_rest_stale(
         assert result.elapsed_s < 5
 
 
-# -- bad input at the door ------------------------------------------------------------------------------------
+# -- bad input at the door -------------------------------------------------------------------------------
 
 
 async def test_unknown_symbols_get_suggestions(bench, exchange):
@@ -248,7 +248,7 @@ async def test_options_that_contradict_the_source_are_refused(exchange, tmp_path
         await Workbench.open(tmp_path / "x.csv", speed=60)
 
 
-# -- own bars -------------------------------------------------------------------------------------------------
+# -- own bars ---------------------------------------------------------------------------------------------
 
 
 async def test_a_frame_of_own_bars_scans_and_discusses(market, model_cache, quick_predictor):
@@ -280,7 +280,7 @@ async def test_a_workbench_in_the_past_of_a_file_sees_nothing_later(market, mode
     assert results[0] == results[1]
 
 
-# -- lifetime -------------------------------------------------------------------------------------------------
+# -- lifetime ----------------------------------------------------------------------------------------------
 
 
 async def test_closing_leaves_no_task_behind(market, model_cache, quick_predictor):

@@ -52,6 +52,9 @@ class Prediction(msgspec.Struct, frozen=True, kw_only=True):
     stale_sessions: int = 0
     drivers: tuple[tuple[str, float], ...] = ()
 
+    def __repr__(self) -> str:
+        return str(self)
+
     def __str__(self) -> str:
         stale = f", {self.stale_sessions} sessions old" if self.stale_sessions else ""
         return (

@@ -105,6 +105,9 @@ class ModelReport(msgspec.Struct, frozen=True, kw_only=True):
 
         return pd.DataFrame([msgspec.structs.asdict(b) for b in self.buckets])
 
+    def __repr__(self) -> str:
+        return str(self)
+
     def __str__(self) -> str:
         lines = [
             f"{self.horizon}-session forecasts of {self.symbols} symbols, out of sample: {self.rows:,} known",

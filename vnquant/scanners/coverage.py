@@ -43,6 +43,9 @@ class Coverage(msgspec.Struct, frozen=True, kw_only=True):
         """Fresh symbols among those asked for, in [0, 1]."""
         return len(self.fresh) / self.requested if self.requested else 0.0
 
+    def __repr__(self) -> str:
+        return str(self)
+
     def __str__(self) -> str:
         parts = [f"{len(self.fresh)} of {self.requested} fresh"]
         for sessions, count in sorted(Counter(self.stale.values()).items()):

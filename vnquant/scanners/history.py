@@ -10,7 +10,13 @@ from datetime import date, datetime, time
 
 import msgspec
 
-from vnquant.errors import MissingDataError, SourceError, SourceTimeoutError, VnQuantError
+from vnquant.errors import (
+    MissingDataError,
+    SourceError,
+    SourceTimeoutError,
+    StaleDataError,
+    VnQuantError,
+)
 from vnquant.market import OHLCV, BarPanel, BarSeries, TradingCalendar, Universe, session_fraction
 from vnquant.runtime import MarketClock, sliding_window
 from vnquant.scanners.coverage import Coverage
@@ -197,7 +203,7 @@ class MarketHistory:
             lag = self.calendar.sessions_between(self.newest(symbol), newest_session)
             if lag > self.config.max_stale_sessions:
                 told = f"{symbol}: newest bar is of {self.newest(symbol)}, {lag} sessions ago: too old"
-                reasons.setdefault(symbol, MissingDataError(told))
+                reasons.setdefault(symbol, StaleDataError(told))
             elif predicted is None or symbol in predicted:
                 if lag <= 0:
                     fresh.append(symbol)

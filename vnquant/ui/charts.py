@@ -30,7 +30,7 @@ _LAYOUT: dict[str, Any] = {
     "plot_bgcolor": "rgba(0,0,0,0)",
     "font": {"color": "#808080", "size": 12},
     "hovermode": "x unified",
-    "margin": {"l": 60, "r": 20, "t": 70, "b": 40},
+    "margin": {"l": 60, "r": 20, "t": 110, "b": 60},
 }
 _GRID = {"gridcolor": "rgba(128,128,128,0.2)", "zeroline": False}
 
@@ -115,7 +115,7 @@ def price_chart(
                 y=np.round(score[kept], 3),
                 name=name.replace("_", " "),
                 mode="lines",
-                line={"color": AGENT_COLOURS.get(name), "width": 1.4},
+                line={"color": AGENT_COLOURS.get(name), "width": 2.5 if name == "chief" else 1.2},
             ),
             row=3,
             col=1,
@@ -125,9 +125,9 @@ def price_chart(
         title += " · last bar is the running session"
     figure.update_layout(
         **_LAYOUT,
-        title={"text": title, "x": 0.01},
-        height=620 if scores else 460,
-        legend={"orientation": "h", "y": 1.06, "x": 0, "yanchor": "bottom"},
+        title={"text": title, "x": 0.01, "y": 0.98, "yanchor": "top"},
+        height=660 if scores else 460,
+        legend={"orientation": "h", "y": 1.01, "x": 0, "yanchor": "bottom"},
         bargap=0.15,
     )
     # A category axis puts one session next to the other; a date axis would leave holes for Tet.

@@ -127,7 +127,7 @@ async def test_stale_symbols_are_predicted_on_their_own_last_bar_and_counted():
     assert "VCB" not in result
     assert isinstance(result.failures["VCB"], MissingDataError)
     assert str(result.coverage) == (
-        "98 of 102 fresh, 1 stale by 1 session, 2 stale by 2 sessions, 1 failed: missing data"
+        "98 of 102 fresh, 1 stale by 1 session, 2 stale by 2 sessions, 1 failed: stale data"
     )
 
 

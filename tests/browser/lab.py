@@ -1,0 +1,153 @@
+"""A JupyterLab server on loopback with folders of its own, and a page that watches what the browser does."""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, expect
+
+CHROMIUM_ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--headless=new",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+KERNEL_IS_IDLE = """() => {
+    const kernel = window.jupyterapp?.shell.currentWidget?.context?.sessionContext?.session?.kernel;
+    return kernel && kernel.connectionStatus === 'connected' && kernel.status === 'idle'
+        && kernel.info !== undefined
+}"""
+RUN_ALL = """async () => {
+    await jupyterapp.shell.currentWidget.context.sessionContext.ready;
+    await jupyterapp.commands.execute('notebook:run-all-cells')
+}"""
+
+
+@dataclass
+class Watch:
+    """What the page did that it should not have."""
+
+    base: str
+    errors: list[str] = field(default_factory=list)
+    outside: set[str] = field(default_factory=set)
+
+    def on(self, page: Page) -> None:
+        page.on("pageerror", lambda error: self.errors.append(str(error)[:300]))
+        page.on("request", lambda request: self._note(request.url))
+
+    def _note(self, url: str) -> None:
+        own = (self.base, self.base.replace("http", "ws", 1), "data:", "blob:")
+        if not url.startswith(own):
+            self.outside.add(url[:120])
+
+
+@contextlib.contextmanager
+def lab_server(root: Path, **environment: str) -> Iterator[str]:
+    """Serve `root` with JupyterLab, and yield its address."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    home = Path(tempfile.mkdtemp(prefix="lab-"))
+    _settings(home)
+    command = [
+        sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1",
+        f"--ServerApp.port={port}", "--ServerApp.port_retries=0", "--IdentityProvider.token=",
+        "--ServerApp.password=", f"--ServerApp.root_dir={root}", "--LabApp.news_url=",
+        "--LabApp.expose_app_in_browser=True",
+        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate", "--KernelManager.transport=ipc",
+    ]  # fmt: skip
+    folders = {
+        "JUPYTER_CONFIG_DIR": "cfg",
+        "JUPYTERLAB_SETTINGS_DIR": "settings",
+        "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
+        "JUPYTER_RUNTIME_DIR": "run",
+    }
+    env = os.environ | {name: str(home / folder) for name, folder in folders.items()} | environment
+    with (home / "lab.log").open("w+") as log:
+        process = subprocess.Popen(
+            command, stdout=log, stderr=subprocess.STDOUT, env=env, start_new_session=True
+        )
+        try:
+            _wait_until_up(process, port, home / "lab.log")
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            os.killpg(process.pid, signal.SIGTERM)  # its own group: the server and its kernels
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait(10)
+    shutil.rmtree(home, ignore_errors=True)
+
+
+def open_notebook(browser: Browser, base: str, name: str) -> tuple[Page, Watch]:
+    """Open a notebook in the browser, and wait until its kernel is idle."""
+    page = browser.new_page(viewport={"width": 1400, "height": 1600})
+    page.set_default_timeout(30_000)
+    watch = Watch(base)
+    watch.on(page)
+    page.goto(f"{base}/lab/tree/{name}?reset", wait_until="domcontentloaded")
+    page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=90_000)
+    # The toolbar says "idle" before there is a kernel; Run All would then ask for one.
+    page.wait_for_function(KERNEL_IS_IDLE, timeout=90_000)
+    return page, watch
+
+
+def run_all_cells(page: Page, cells: int, *, timeout_s: float = 180) -> None:
+    """Run the notebook to its last code cell; `cells` is counted from the file, since the DOM is lazy."""
+    page.evaluate(RUN_ALL)
+    last = page.locator(".jp-Notebook .jp-InputArea-prompt", has_text=f"[{cells}]:")
+    expect(last).to_be_attached(timeout=timeout_s * 1000)
+    idle = '.jp-Notebook-ExecutionIndicator[data-status="idle"]'
+    page.wait_for_selector(idle, timeout=60_000)
+
+
+def copy_without_outputs(notebook: Path, folder: Path) -> int:
+    """Copy a notebook bare of outputs, so that what a page shows is of this run; return its code cells."""
+    document = json.loads(notebook.read_text(encoding="utf-8"))
+    count = 0
+    for cell in document["cells"]:
+        if cell["cell_type"] == "code":
+            cell["outputs"], cell["execution_count"] = [], None
+            count += bool("".join(cell["source"]).strip())
+    (folder / notebook.name).write_text(json.dumps(document), encoding="utf-8")
+    return count
+
+
+def _settings(home: Path) -> None:
+    """Keep all cells in the DOM, and ask nobody for news or updates."""
+    for plugin, file, content in (
+        ("notebook-extension", "tracker", {"windowingMode": "none"}),
+        ("apputils-extension", "notification", {"fetchNews": "false", "checkForUpdates": False}),
+    ):
+        folder = home / "settings" / "@jupyterlab" / plugin
+        folder.mkdir(parents=True)
+        (folder / f"{file}.jupyterlab-settings").write_text(json.dumps(content))
+
+
+def _wait_until_up(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    for _ in range(600):
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/status", timeout=1):
+                return
+        except OSError:
+            try:
+                process.wait(0.1)
+            except subprocess.TimeoutExpired:
+                continue
+            raise RuntimeError(log.read_text()[-2000:]) from None
+    raise TimeoutError("JupyterLab did not answer within a minute")
