@@ -49,6 +49,7 @@ Each message says what happened, why, and what to do; the fields carry the same 
     │   ├── BooksError                  cash, shares and orders do not add up
     │   ├── LeaseHeldError              another orchestrator works on this ledger
     │   └── LeaseLostError              another orchestrator has taken this ledger over
+    ├── BroadcastError                  the live page could not be served
     └── ExchangeError                   the simulated exchange could not start
         └── PortInUseError
 """
@@ -65,6 +66,7 @@ __all__ = (
     "AlignmentError",
     "AllSourcesFailedError",
     "BooksError",
+    "BroadcastError",
     "BusFullError",
     "CancelRefusedError",
     "CircuitOpenError",
@@ -399,11 +401,15 @@ class LeaseHeldError(LedgerError):
 
 
 class LeaseLostError(LedgerError):
-    """This orchestrator's lease has passed to `holder`, or was released; nothing was written."""
+    """The lease of this orchestrator has passed to `holder`, or was released; nothing was written."""
 
     def __init__(self, message: str, *, holder: str | None) -> None:
         self.holder = holder
         super().__init__(message)
+
+
+class BroadcastError(VnQuantError):
+    """The live page and its WebSockets could not be served."""
 
 
 class ExchangeError(VnQuantError):

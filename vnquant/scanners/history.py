@@ -28,7 +28,6 @@ logger = logging.getLogger(__name__)
 
 Progress = Callable[[int, int], None]
 
-_EARLIEST = date(2010, 1, 4)  # the depth of the VPS history endpoint
 _FIRST_BAR = time(9, 16)  # every board has matched by then: HOSE's opening auction ends at 09:15
 
 
@@ -43,6 +42,8 @@ class ScannerConfig(msgspec.Struct, frozen=True, kw_only=True):
         Seconds after which a scan answers with what it has.
     history_sessions : int
         Rows given to the model, enough for its slowest feature.
+    history_start : date
+        First day asked for; the default is the depth of the VPS history endpoint.
     max_stale_sessions : int
         A symbol whose newest bar lags more than this many sessions gets no prediction.
     """
@@ -50,6 +51,7 @@ class ScannerConfig(msgspec.Struct, frozen=True, kw_only=True):
     window: int = 20
     deadline_s: float = 60.0
     history_sessions: int = 400
+    history_start: date = date(2010, 1, 4)
     max_stale_sessions: int = 5
 
 
@@ -109,7 +111,7 @@ class MarketHistory:
         failures: dict[str, VnQuantError] = {}
 
         async def fetch(symbol: str) -> BarSeries:
-            return await self._source.bars(symbol, _EARLIEST, today)
+            return await self._source.bars(symbol, self.config.history_start, today)
 
         def settle(symbol: str, error: VnQuantError | None) -> None:
             del pending[symbol]
@@ -141,7 +143,7 @@ class MarketHistory:
         if isinstance(self._source, Remembering):
             for symbol in symbols:
                 if symbol not in self._series:
-                    known = await self._source.cached(symbol, _EARLIEST, today)
+                    known = await self._source.cached(symbol, self.config.history_start, today)
                     if known is not None:
                         self._series[symbol] = known
 

@@ -1,7 +1,7 @@
 """Order events: what can happen to an order, as records that a ledger can keep and read back.
 
-Each event names its order and has a sequence number within it, from 1 without gaps: (client_order_id, sequence)
-is unique for ever, so an event told twice can be told from two events.
+Each event names its order and has a sequence number within it, from 1 without gaps: (client_order_id,
+sequence) is unique for ever, so an event told twice can be told from two events.
 """
 
 from __future__ import annotations
@@ -61,8 +61,8 @@ class Fill(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if self.quantity < 1 or self.price_vnd < 1 or self.fee_vnd < 0 or self.tax_vnd < 0:
             raise OrderError(
-                f"Fill {self.fill_id}: {self.quantity} shares at {self.price_vnd} VND, fee {self.fee_vnd}, tax "
-                f"{self.tax_vnd} cannot be: shares and price are at least 1, costs at least 0.",
+                f"Fill {self.fill_id}: {self.quantity} shares at {self.price_vnd} VND, fee {self.fee_vnd}, "
+                f"tax {self.tax_vnd} cannot be: shares and price are at least 1, costs at least 0.",
                 field="fill",
             )
         if self.filled_at.tzinfo is None:

@@ -1,15 +1,14 @@
 """Orders: what is asked of the market, and the only ways in which an order may move from status to status.
 
 An `Order` is a value. It moves by `apply(order, event)` alone, which knows the legal transitions; everything
-that happened to it stays in its `history`. Nothing here does I/O or knows prices: whether the market would take
-an order is decided in `admission`, whether it fills in `matching`.
+that happened to it stays in its `history`. Nothing here does I/O or knows prices: whether the market would
+take an order is decided in `admission`, whether it fills in `matching`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date, datetime
-from enum import StrEnum
 from hashlib import blake2b
 
 import msgspec
@@ -27,6 +26,7 @@ from vnquant.trading.order_events import (
     OrderRestated,
     Side,
 )
+from vnquant.trading.order_status import OrderStatus, OrderType, Transition
 
 __all__ = (
     "Order",
@@ -38,62 +38,6 @@ __all__ = (
     "order_id",
     "split_into_lots",
 )
-
-
-class OrderType(StrEnum):
-    """How an order is priced.
-
-    LO has a limit. ATO and ATC take the price of the opening and the closing auction. MP takes what stands on
-    the other side; on HOSE and HNX it is called MTL since 2025-05-05, and what is left of it becomes a limit
-    order in both.
-    """
-
-    LO = "LO"
-    ATO = "ATO"
-    ATC = "ATC"
-    MP = "MP"
-
-
-class OrderStatus(StrEnum):
-    """Where an order stands.
-
-    INTENDED is written down and perhaps not yet with the broker. ACCEPTED and PARTIALLY_FILLED are open. The
-    rest are ends; a cancelled or expired order may have fills.
-    """
-
-    INTENDED = "INTENDED"
-    ACCEPTED = "ACCEPTED"
-    PARTIALLY_FILLED = "PARTIALLY_FILLED"
-    FILLED = "FILLED"
-    CANCELLED = "CANCELLED"
-    EXPIRED = "EXPIRED"
-    REJECTED = "REJECTED"
-
-    @property
-    def is_open(self) -> bool:
-        """Whether the broker has the order and may still fill it."""
-        return self in _OPEN
-
-    @property
-    def is_final(self) -> bool:
-        """Whether nothing can happen to the order any more."""
-        return self in _FINAL
-
-
-_OPEN = frozenset({OrderStatus.ACCEPTED, OrderStatus.PARTIALLY_FILLED})
-_FINAL = frozenset({OrderStatus.FILLED, OrderStatus.CANCELLED, OrderStatus.EXPIRED, OrderStatus.REJECTED})
-
-
-class Transition(msgspec.Struct, frozen=True, kw_only=True):
-    """One step of an order's history, told by the event of the same sequence number."""
-
-    sequence: int
-    at: datetime
-    status: OrderStatus
-    what: str
-
-    def __str__(self) -> str:
-        return f"{self.sequence}. {self.at:%Y-%m-%d %H:%M:%S} {self.status}: {self.what}"
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
@@ -125,6 +69,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
         is counted from there.
     filled_quantity, filled_value_vnd, fee_vnd, tax_vnd : int
         Sums over its fills.
+    restated_from : OrderType or None
+        The type asked for, where what was left of a market order went on as a limit order.
     history : tuple of Transition
     """
 
@@ -145,6 +91,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     filled_value_vnd: int = 0
     fee_vnd: int = 0
     tax_vnd: int = 0
+    restated_from: OrderType | None = None
     history: tuple[Transition, ...] = ()
 
     def __post_init__(self) -> None:
@@ -156,7 +103,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
             raise OrderError(f"{self._name}: quantity must be at least 1 share.", field="quantity")
         if self.type is OrderType.LO and (self.limit_price_vnd is None or self.limit_price_vnd < 1):
             raise OrderError(
-                f"{self._name}: a limit order needs limit_price_vnd in whole VND, got {self.limit_price_vnd!r}.",
+                f"{self._name}: a limit order needs limit_price_vnd in whole VND, "
+                f"got {self.limit_price_vnd!r}.",
                 field="limit_price_vnd",
             )
         if self.type is not OrderType.LO and self.limit_price_vnd is not None:
@@ -195,12 +143,14 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 
     def same_request(self, other: Order) -> bool:
         """Whether both ask the market for the same thing."""
+        return self._request == other._request
+
+    @property
+    def _request(self) -> tuple[object, ...]:
         asked = (self.client_order_id, self.symbol, self.side, self.quantity, self.created_at)
-        if asked != (other.client_order_id, other.symbol, other.side, other.quantity, other.created_at):
-            return False
-        # A market order that was partly filled goes on as a limit order and is still the same request.
-        restated = any(OrderType.MP in (o.type,) for o in (self, other))
-        return restated or (self.type, self.limit_price_vnd) == (other.type, other.limit_price_vnd)
+        if self.restated_from is not None:
+            return (*asked, self.restated_from, None)
+        return (*asked, self.type, self.limit_price_vnd)
 
 
 def apply(order: Order, event: OrderEvent) -> Order:
@@ -236,7 +186,13 @@ def apply(order: Order, event: OrderEvent) -> Order:
     if isinstance(event, OrderRestated):
         what = f"the rest goes on as LO at {event.limit_price_vnd:,} VND"
         return _step(
-            order, event, order.status, what, type=OrderType.LO, limit_price_vnd=event.limit_price_vnd
+            order,
+            event,
+            order.status,
+            what,
+            type=OrderType.LO,
+            limit_price_vnd=event.limit_price_vnd,
+            restated_from=order.restated_from or order.type,
         )
     status = _ENDS[type(event)]
     return _step(order, event, status, event.reason, status_reason=event.reason)

@@ -84,8 +84,8 @@ class BroadcastConfig(msgspec.Struct, frozen=True, kw_only=True):
             raise ParameterError(told, name="replay_bytes", value=self.replay_bytes)
         if not is_loopback(self.host) and not self.allowed_hosts:
             told = (
-                f"host = {self.host!r} lets other machines in, and then the names by which they may call this "
-                "one must be known: give allowed_hosts=('name:port', ...), or stay on host='127.0.0.1'."
+                f"host = {self.host!r} lets other machines in, so the names by which they may call this one "
+                "must be known: give allowed_hosts=('name:port', ...), or stay on host='127.0.0.1'."
             )
             raise ParameterError(told, name="allowed_hosts", value=self.allowed_hosts)
 

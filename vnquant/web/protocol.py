@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import struct
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -39,6 +39,8 @@ __all__ = (
 PROTOCOL = "vnquant.v1"
 """The WebSocket subprotocol."""
 
+T = TypeVar("T")
+
 # RFC 6455, 5.2: FIN and opcode; a server does not mask.
 TEXT, CLOSE, PING, PONG = 0x81, 0x88, 0x89, 0x8A
 
@@ -49,7 +51,7 @@ class Welcome(msgspec.Struct, frozen=True, kw_only=True, tag="welcome"):
     stream: str
     """Names this broadcaster's run; sequence numbers mean nothing in another."""
     seq: int
-    """The number after which this connection continues (resumed), or which its snapshot reflects."""
+    """The number after which this connection goes on if it is resumed; else its snapshot tells."""
     resumed: bool
     """Deltas after `seq` follow, and no snapshot."""
     heartbeat_s: float
@@ -178,7 +180,7 @@ def decode_client_message(data: str | bytes) -> Resync:
     return _decode(_client_messages, data)
 
 
-def _decode(decoder: msgspec.json.Decoder[Any], data: str | bytes) -> Any:
+def _decode(decoder: msgspec.json.Decoder[T], data: str | bytes) -> T:
     try:
         return decoder.decode(data)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as exc:

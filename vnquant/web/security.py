@@ -63,10 +63,12 @@ class AccessPolicy:
         allowed_origins: Sequence[str] = (),
     ) -> None:
         self._token = token.encode()
-        names = {f"{name}:{port}" for name in ("127.0.0.1", "localhost", "[::1]")}
+        # Browsers leave out the scheme's usual port, in Host and in Origin.
+        suffix = "" if port == 80 else f":{port}"
+        names = {f"{name}{suffix}" for name in ("127.0.0.1", "localhost", "[::1]")}
         self._hosts = frozenset(names | {host.lower() for host in allowed_hosts})
-        # A page served by us has our own host in its origin; browsers leave out the scheme's usual port.
-        ours = {f"http://{host.removesuffix(':80')}" for host in self._hosts}
+        # A page served by us has our own host in its origin.
+        ours = {f"http://{host}" for host in self._hosts}
         self._origins = frozenset(ours | {origin.lower().rstrip("/") for origin in allowed_origins})
 
     def refuses_page(self, hosts: Sequence[str]) -> Refusal | None:
@@ -97,10 +99,15 @@ class AccessPolicy:
             scheme, _, value = authorization.partition(" ")
             given += [value.strip()] if scheme.lower() == "bearer" else []
         # Exactly one, so that a request is one guess; compared in a time that tells nothing of the token.
-        return len(given) == 1 and secrets.compare_digest(given[0].encode(), self._token)
+        return len(given) == 1 and secrets.compare_digest(_raw(given[0]), self._token)
 
     def __repr__(self) -> str:
         return f"AccessPolicy(hosts={sorted(self._hosts)}, token hidden)"
+
+
+def _raw(text: str) -> bytes:
+    """Return a header's bytes; those that are no UTF-8 have come in as surrogates."""
+    return text.encode("utf-8", "surrogateescape")
 
 
 def offered_subprotocols(headers: Sequence[str]) -> tuple[str, ...]:

@@ -1,0 +1,77 @@
+"""Migrate: brings a ledger's tables to the form that this version works with, whole or not at all."""
+
+from __future__ import annotations
+
+import threading
+
+from sqlalchemy import Connection, inspect, text
+
+from vnquant.errors import DatabaseFormatError
+from vnquant.trading.schema import METADATA
+
+__all__ = ("HEAD", "is_current", "migrate")
+
+HEAD = "0001"
+"""The newest step in `migrations/versions`; kept here so that opening a current ledger needs no Alembic."""
+
+_KNOWN = frozenset({HEAD})
+_VERSION_TABLE = "alembic_version"
+_ADVISORY_LOCK = 0x564E51  # any number that other programs on the server are unlikely to choose
+# Alembic keeps the migration at work in module globals, so one at a time in a process.
+_one_at_a_time = threading.Lock()
+
+
+def is_current(connection: Connection) -> bool:
+    """Return whether the tables are there in the form of this version.
+
+    Raises
+    ------
+    DatabaseFormatError
+        If the database is of a newer version, or holds tables of somebody else under our names.
+    """
+    version = _version(connection)
+    if version is None:
+        taken = sorted(set(inspect(connection).get_table_names()) & set(METADATA.tables))
+        if taken:
+            raise DatabaseFormatError(
+                f"The database {_name(connection)} has tables named {', '.join(taken)} that are not a "
+                "ledger's. Nothing was changed. Choose another file, schema or database for the ledger."
+            )
+        return False
+    if version not in _KNOWN:
+        raise DatabaseFormatError(
+            f"The ledger {_name(connection)} is of version {version}, and this VN-Quant knows versions up to "
+            f"{HEAD}. Nothing was changed. Upgrade VN-Quant, or choose another ledger."
+        )
+    return version == HEAD
+
+
+def migrate(connection: Connection) -> None:
+    """Apply the missing steps inside the connection's transaction."""
+    if connection.dialect.name == "postgresql":
+        # Two programs that open a new ledger at once: the second waits and then finds it done. SQLite's
+        # write lock, which the transaction holds already, does the same there.
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
+    if is_current(connection):
+        return
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    # By the package's name, so that the steps are found wherever it is installed.
+    config.set_main_option("script_location", "vnquant.trading:migrations")
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    with _one_at_a_time:
+        command.upgrade(config, "head")
+
+
+def _version(connection: Connection) -> str | None:
+    if not inspect(connection).has_table(_VERSION_TABLE):
+        return None
+    found: str | None = connection.execute(text(f"SELECT version_num FROM {_VERSION_TABLE}")).scalar()
+    return found
+
+
+def _name(connection: Connection) -> str:
+    return connection.engine.url.render_as_string()

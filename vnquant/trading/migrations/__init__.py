@@ -1,0 +1,1 @@
+"""Migrations: the steps that build the ledger's tables, applied by `vnquant.trading.migrate` on opening."""

@@ -1,0 +1,1 @@
+"""Versions: one module a step, each naming the one before it."""
