@@ -90,9 +90,7 @@ async def batches_s(source: VpsSource) -> float:
     loop = asyncio.get_running_loop()
     began = loop.time()
     for first in range(0, len(SYMBOLS), 10):
-        await asyncio.gather(
-            *(source.bars(s, ONE_YEAR, AT.date()) for s in SYMBOLS[first : first + 10])
-        )
+        await asyncio.gather(*(source.bars(s, ONE_YEAR, AT.date()) for s in SYMBOLS[first : first + 10]))
     return loop.time() - began
 
 
