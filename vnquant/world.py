@@ -6,6 +6,7 @@ each become the same few parts: a clock, a universe, and sources of bars, quotes
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -22,7 +23,7 @@ from vnquant.market import (
     load_universe,
     to_timestamp,
 )
-from vnquant.runtime import ICT, MarketClock
+from vnquant.runtime import ICT, MarketClock, VirtualTimeLoop, now
 from vnquant.sources import (
     BarCache,
     BarSource,
@@ -36,6 +37,7 @@ from vnquant.sources import (
     QuoteSource,
     RssSource,
     SourceChain,
+    Transport,
     VpsSource,
 )
 
@@ -139,12 +141,19 @@ async def _simulated(
 ) -> World:
     from vnquant.simulation import SimulatedExchange
 
-    moment = read_instant(DEFAULT_AT if at is None else at)
-    exchange = SimulatedExchange(seed=seed, at=moment, speed=0.0 if speed is None else speed, **options)
+    if isinstance(asyncio.get_running_loop(), VirtualTimeLoop):
+        # Market time is the loop's own, and no socket is needed to pass it.
+        options = {**options, "port": None}
+        moment, pace = (now() if at is None else read_instant(at)), 1.0
+    else:
+        moment, pace = read_instant(DEFAULT_AT if at is None else at), 0.0
+    exchange = SimulatedExchange(seed=seed, at=moment, speed=pace if speed is None else speed, **options)
     return await _on_exchange(exchange, settings, keep_bars=keep_bars)
 
 
 async def _on_exchange(exchange: SimulatedExchange, settings: Settings, *, keep_bars: bool) -> World:
+    from vnquant.simulation import MEMORY_URL, MemoryTransport
+
     stack = AsyncExitStack()
     async with stack:
         if not exchange.is_open:
@@ -152,11 +161,12 @@ async def _on_exchange(exchange: SimulatedExchange, settings: Settings, *, keep_
         cache = BarCache(settings.cache_dir / "bars" if keep_bars else None, _key_of(exchange))
         world = _networked(
             f"simulated exchange, seed {exchange.market.seed}",
-            Endpoints.local(exchange.url),
+            Endpoints.local(exchange.url if exchange.has_address else MEMORY_URL),
             exchange.clock,
             settings,
             cache,
             stack,
+            transport=None if exchange.has_address else MemoryTransport(exchange),
         )
         world.exchange = exchange
         world.local = True
@@ -186,14 +196,15 @@ def _networked(
     settings: Settings,
     cache: BarCache,
     stack: AsyncExitStack,
+    *,
+    transport: Transport | None = None,
 ) -> World:
     """Wire the HTTP sources: VPS first, CafeF behind it, both under the cache of completed sessions."""
     quota = settings.requests_per_minute
-    client = HttpClient(
-        HttpConfig(
-            total_timeout_s=settings.timeout_s, requests_per_minute=None if quota is None else int(quota)
-        )
+    config = HttpConfig(
+        total_timeout_s=settings.timeout_s, requests_per_minute=None if quota is None else int(quota)
     )
+    client = HttpClient(config, transport=transport)
     stack.push_async_callback(client.aclose)
     calendar = default_calendar()
     vps = VpsSource(client, endpoints, clock)

@@ -21,9 +21,10 @@ class Coverage(msgspec.Struct, frozen=True, kw_only=True):
     requested : int
         Symbols asked for.
     fresh : tuple of str
-        Symbols whose newest bar is that of the present session.
+        Symbols brought up to date, whose newest bar is that of the present session.
     stale : mapping of str to int
-        Symbols judged on older bars, with the number of sessions they lag.
+        Symbols judged on older bars, with the number of sessions they lag; 0 where the bar is of the present
+        session but could not be brought up to date.
     failures : mapping of str to VnQuantError
         Why a symbol is stale or missing. Symbols here and not in `stale` have no prediction.
     """
@@ -49,7 +50,8 @@ class Coverage(msgspec.Struct, frozen=True, kw_only=True):
     def __str__(self) -> str:
         parts = [f"{len(self.fresh)} of {self.requested} fresh"]
         for sessions, count in sorted(Counter(self.stale.values()).items()):
-            parts.append(f"{count} stale by {sessions} session{'s' if sessions != 1 else ''}")
+            late = f"stale by {sessions} session{'s' if sessions != 1 else ''}"
+            parts.append(f"{count} {late if sessions else 'of this session but not refreshed'}")
         if failed := self.failed:
             reasons = Counter(_reason(self.failures[s]) for s in failed)
             why = ", ".join(f"{reason} x{n}" if n > 1 else reason for reason, n in reasons.most_common(3))

@@ -207,10 +207,10 @@ class MarketHistory:
                 told = f"{symbol}: newest bar is of {self.newest(symbol)}, {lag} sessions ago: too old"
                 reasons.setdefault(symbol, StaleDataError(told))
             elif predicted is None or symbol in predicted:
-                if lag <= 0:
+                if lag <= 0 and symbol not in failures:
                     fresh.append(symbol)
                 else:
-                    stale[symbol] = lag
+                    stale[symbol] = max(lag, 0)
         is_fresh = set(fresh)
         kept = {s: reasons[s] for s in wanted if s in reasons and s not in is_fresh}
         return Coverage(requested=len(wanted), fresh=tuple(fresh), stale=stale, failures=kept)

@@ -10,12 +10,14 @@ from vnquant.simulation.generator import SimulatedMarket
 from vnquant.simulation.headlines import Headline
 from vnquant.simulation.history import DailyHistory
 from vnquant.simulation.latency import Latency
+from vnquant.simulation.memory_transport import MEMORY_URL, MemoryTransport
 from vnquant.simulation.planted import Planted
 from vnquant.simulation.request_log import RequestLog, RequestRecord
 from vnquant.simulation.truth import TrueIC, Truth
 from vnquant.simulation.wire import Answer
 
 __all__ = (
+    "MEMORY_URL",
     "Answer",
     "DailyHistory",
     "Delivery",
@@ -24,6 +26,7 @@ __all__ = (
     "Faults",
     "Headline",
     "Latency",
+    "MemoryTransport",
     "Planted",
     "RequestLog",
     "RequestRecord",

@@ -174,6 +174,11 @@ class SimulatedExchange:
         return self._state is _State.OPEN
 
     @property
+    def has_address(self) -> bool:
+        """Whether it listens on a socket; without one it answers `deliver` alone."""
+        return self._port is not None
+
+    @property
     def url(self) -> str:
         """Base address, such as "http://127.0.0.1:8080"."""
         if self._state is not _State.OPEN:
