@@ -81,17 +81,18 @@ class Broadcaster:
         except BaseException:
             await self.close()
             raise
+        if self._state is not _State.OPEN:  # closed meanwhile
+            await self._server.close()
+            self._check_open()
         self._root = loop.create_task(self._run(), name="web:broadcaster")
-        _open_on.setdefault(loop, []).append(self)
+        _open_on.setdefault(loop, weakref.WeakSet()).add(self)
 
     async def close(self) -> None:
         """Tell the clients, close every connection and end every task; closing twice is fine."""
         if self._state is _State.CLOSED:
             return
         self._state = _State.CLOSED
-        here = _open_on.get(asyncio.get_running_loop(), [])
-        if self in here:
-            here.remove(self)
+        _open_on.get(asyncio.get_running_loop(), weakref.WeakSet()).discard(self)
         root = self._root
         try:
             with contextlib.suppress(TimeoutError):
@@ -249,9 +250,8 @@ class Broadcaster:
 
 # By loop and not by context: a notebook's cells, callbacks and components started before run in contexts of
 # their own, but all on the kernel's loop.
-_open_on: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, list[Broadcaster]] = (
-    weakref.WeakKeyDictionary()
-)
+_open_on: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, weakref.WeakSet[Broadcaster]]
+_open_on = weakref.WeakKeyDictionary()
 
 
 async def broadcast_to_clients(
@@ -281,7 +281,7 @@ async def broadcast_to_clients(
         If no broadcaster is open on this loop, or several are and none is named.
     """
     if broadcaster is None:
-        here = _open_on.get(asyncio.get_running_loop(), [])
+        here = tuple(_open_on.get(asyncio.get_running_loop(), ()))
         if not here:
             raise StateError(
                 "No broadcaster is open on this loop, so there is nobody to send to. "

@@ -8,7 +8,7 @@ import socket
 from collections import Counter
 from importlib import resources
 
-from aiohttp import WSCloseCode, WSMsgType, hdrs, web
+from aiohttp import WebSocketError, WSCloseCode, WSMsgType, hdrs, web
 from aiohttp.abc import AbstractStreamWriter
 
 from vnquant.errors import BroadcastError, ClosedError, RecordError
@@ -211,9 +211,8 @@ class LiveServer:
             kind = message.type
             if kind in (WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED):
                 return Departure.LEFT
-            if kind is WSMsgType.ERROR:  # a broken connection, or (with a code of its own) a broken rule
-                lost = ws.close_code in (None, WSCloseCode.ABNORMAL_CLOSURE)
-                return Departure.LEFT if lost else Departure.REFUSED
+            if kind is WSMsgType.ERROR:  # a broken rule of WebSockets, or a broken connection
+                return Departure.REFUSED if isinstance(message.data, WebSocketError) else Departure.LEFT
             client.hear(loop.time())
             if client.heard > self._config.max_client_messages:
                 return Departure.REFUSED

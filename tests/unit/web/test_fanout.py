@@ -213,6 +213,22 @@ async def test_a_ping_is_answered_only_where_nothing_waits(make_transport):
         assert len(transport.kept) == kept
 
 
+async def test_a_client_without_room_for_an_answer_falls_behind(make_transport):
+    async with running() as desk:
+        transport = make_transport()
+        client = await desk.join(transport)
+        transport.room = 0
+        desk.fanout.answer_ping(client, b"hi")
+        kept = len(transport.kept)
+        await desk.send()
+        assert len(transport.kept) == kept
+        assert not client.live
+        transport.take(1000)
+        await desk.rest()
+        assert client.live
+        assert numbers(transport) == [1]
+
+
 async def test_a_client_that_comes_back_is_replayed_and_one_from_elsewhere_is_not(make_transport):
     async with running(queue_messages=2, replay_messages=50) as desk:
         for _ in range(20):
