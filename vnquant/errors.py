@@ -188,8 +188,8 @@ class BusFullError(StateError):
         self.subscription = subscription
         self.maxsize = maxsize
         super().__init__(
-            f"Subscription {subscription!r} is full ({maxsize} events wait) and blocks instead of dropping, so "
-            "the event was delivered to nobody. Use `await bus.publish(event)`, or subscribe with "
+            f"Subscription {subscription!r} is full ({maxsize} events wait) and blocks instead of dropping, "
+            "so the event was delivered to nobody. Use `await bus.publish(event)`, or subscribe with "
             "when_full='drop_oldest', 'drop_newest' or 'conflate'."
         )
 
