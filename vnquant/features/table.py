@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
@@ -142,12 +143,19 @@ def compute_features(
 
 
 def _hash_callable(digest: hashlib.blake2b, function: object) -> None:
-    """Feed a function's code and constants, not its address: the hash is the same in every process."""
+    """Feed what a function says, not its address: the hash is the same in every process and Python version.
+
+    A source that cannot be read, as of code typed into a plain interpreter, is replaced by its bytecode,
+    which differs between Python versions.
+    """
     if isinstance(function, partial):
         digest.update(repr((function.args, sorted(function.keywords.items()))).encode())
         function = function.func
     if isinstance(function, FunctionType):
-        _hash_code(digest, function.__code__)
+        try:
+            digest.update(inspect.getsource(function).strip().encode())
+        except (OSError, TypeError):
+            _hash_code(digest, function.__code__)
         for cell in function.__closure__ or ():
             digest.update(repr(cell.cell_contents).encode())
     else:
