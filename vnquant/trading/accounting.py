@@ -95,8 +95,8 @@ def _buy(state: PortfolioState, fill: Fill, calendar: TradingCalendar) -> Booked
     needed = -fill.cash_vnd
     if needed > state.cash_vnd:
         raise InsufficientCashError(
-            f"{fill.symbol}: {fill.quantity:,} shares at {fill.price_vnd:,} VND cost {needed:,} VND with fees, "
-            f"and {state.cash_vnd:,} VND are there. Buy fewer, or wait for the money of sales (T+2).",
+            f"{fill.symbol}: {fill.quantity:,} shares at {fill.price_vnd:,} VND cost {needed:,} VND with "
+            f"fees, and {state.cash_vnd:,} VND are there. Buy fewer, or wait for the money of sales (T+2).",
             needed_vnd=needed,
             available_vnd=state.cash_vnd,
         )

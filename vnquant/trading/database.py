@@ -1,4 +1,4 @@
-"""Database: `database_connection()`, a transaction on a ledger's database for whoever wants to look inside."""
+"""Database: `database_connection()`, a transaction on a ledger's database for who wants to look inside."""
 
 from __future__ import annotations
 

@@ -103,6 +103,8 @@ def _kind(error: Exception) -> type[LedgerError] | None:
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return DatabaseUnavailableError
     # A pool that gives no connection in time, and the like; a mistake in our own SQL stays what it is.
-    return DatabaseUnavailableError if type(error).__name__ == "TimeoutError" and isinstance(
-        error, SQLAlchemyError
-    ) else None
+    return (
+        DatabaseUnavailableError
+        if type(error).__name__ == "TimeoutError" and isinstance(error, SQLAlchemyError)
+        else None
+    )

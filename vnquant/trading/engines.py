@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool, QueuePool
 
+from vnquant.errors import StateError
 from vnquant.runtime import hold_clock
 from vnquant.trading.database_url import is_memory, is_sqlite
 
@@ -39,7 +42,7 @@ def open_sqlite_engine(url: URL, *, read_only: bool, lock_timeout_s: float) -> E
         connect_args={"timeout": lock_timeout_s, "check_same_thread": False},
     )
     _set_up_sqlite(engine, read_only=read_only)
-    _make_folder(url)
+    _look_for_file(url, read_only=read_only)
     return engine
 
 
@@ -52,9 +55,9 @@ def open_async_engine(
 
         async def connect() -> aiosqlite.Connection:
             dialect = engine.sync_engine.dialect
-            args, options = dialect.create_connect_args(database)
-            options["timeout"] = lock_timeout_s
-            return await _HoldingConnection(lambda: sqlite3.connect(*args, **options), iter_chunk_size=64)
+            arguments: tuple[Any, Any] = dialect.create_connect_args(database)
+            path, options = arguments[0], dict(arguments[1], timeout=lock_timeout_s)
+            return await _HoldingConnection(lambda: sqlite3.connect(*path, **options), iter_chunk_size=64)
 
         engine = create_async_engine(
             url,
@@ -64,7 +67,7 @@ def open_async_engine(
             max_overflow=0,
         )
         _set_up_sqlite(engine.sync_engine, read_only=read_only)
-        _make_folder(url)
+        _look_for_file(url, read_only=read_only)
         return engine
     milliseconds = {
         "lock_timeout": lock_timeout_s,
@@ -96,31 +99,34 @@ class _HoldingConnection(aiosqlite.Connection):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        # The queue and not `_execute`, which SQLAlchemy goes around in places.
+        self._tx: Any = _HoldingQueue(self._tx)
         # As SQLAlchemy does with a connection that it makes itself: an exit never waits for this thread.
-        getattr(self, "_thread", self).daemon = True
+        thread: Any = getattr(self, "_thread", self)  # before aiosqlite 0.22 the connection is the thread
+        thread.daemon = True
 
-    async def _execute(self, *args: Any, **kwargs: Any) -> Any:
-        with hold_clock("database"):
-            return await super()._execute(*args, **kwargs)  # type: ignore[no-untyped-call]
 
-    async def _connect(self) -> aiosqlite.Connection:
-        with hold_clock("database"):
-            return await super()._connect()
+class _HoldingQueue:
+    """The queue of calls for a connection's thread, each holding the clock until it is answered."""
 
-    def stop(self) -> asyncio.Future[Any] | None:
-        hold = hold_clock("database")
-        stopped = super().stop()
-        if stopped is None:
-            hold.release()
-        else:
-            stopped.add_done_callback(lambda _: hold.release())
-        return stopped
+    def __init__(self, calls: Any) -> None:
+        self._calls = calls
+        self.get = calls.get
+
+    def put_nowait(self, call: tuple[asyncio.Future[Any] | None, Callable[[], Any]]) -> None:
+        future = call[0]
+        if future is not None:
+            # A connection that was forgotten is stopped by the garbage collector, where no loop may run.
+            with suppress(StateError):
+                hold = hold_clock("database")
+                future.add_done_callback(lambda _: hold.release())
+        self._calls.put_nowait(call)
 
 
 def _set_up_sqlite(engine: Engine, *, read_only: bool) -> None:
     @event.listens_for(engine, "connect")
     def on_connect(connection: Any, _record: Any) -> None:
-        # Without this sqlite3 begins transactions on its own, only before some statements, and DDL is left out.
+        # Else sqlite3 begins transactions on its own, only before some statements, and DDL is left out.
         connection.isolation_level = None
         cursor = connection.cursor()
         try:
@@ -163,6 +169,12 @@ def _write_ahead(cursor: Any) -> None:
             threading.Event().wait(_WAL_PAUSE_S)
 
 
-def _make_folder(url: URL) -> None:
-    if not is_memory(url) and url.database is not None and not url.database.startswith("file:"):
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+def _look_for_file(url: URL, *, read_only: bool) -> None:
+    """See that the folder is there, and the file too where it is only to be read: SQLite would make one."""
+    if is_memory(url) or url.database is None or url.database.startswith("file:"):
+        return
+    path = Path(url.database)
+    if not read_only:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    elif not path.exists():
+        raise FileNotFoundError(f"no such file: {path}")

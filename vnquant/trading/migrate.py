@@ -9,7 +9,7 @@ from sqlalchemy import Connection, inspect, text
 from vnquant.errors import DatabaseFormatError
 from vnquant.trading.schema import METADATA
 
-__all__ = ("HEAD", "is_current", "migrate")
+__all__ = ("HEAD", "is_current", "migrate", "one_at_a_time")
 
 HEAD = "0001"
 """The newest step in `migrations/versions`; kept here so that opening a current ledger needs no Alembic."""
@@ -18,7 +18,7 @@ _KNOWN = frozenset({HEAD})
 _VERSION_TABLE = "alembic_version"
 _ADVISORY_LOCK = 0x564E51  # any number that other programs on the server are unlikely to choose
 # Alembic keeps the migration at work in module globals, so one at a time in a process.
-_one_at_a_time = threading.Lock()
+_alembic_lock = threading.Lock()
 
 
 def is_current(connection: Connection) -> bool:
@@ -48,10 +48,7 @@ def is_current(connection: Connection) -> bool:
 
 def migrate(connection: Connection) -> None:
     """Apply the missing steps inside the connection's transaction."""
-    if connection.dialect.name == "postgresql":
-        # Two programs that open a new ledger at once: the second waits and then finds it done. SQLite's
-        # write lock, which the transaction holds already, does the same there.
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
+    one_at_a_time(connection)
     if is_current(connection):
         return
     from alembic import command
@@ -62,8 +59,18 @@ def migrate(connection: Connection) -> None:
     config.set_main_option("script_location", "vnquant.trading:migrations")
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
-    with _one_at_a_time:
+    with _alembic_lock:
         command.upgrade(config, "head")
+
+
+def one_at_a_time(connection: Connection) -> None:
+    """Wait until no other transaction that asked for this is under way; until the end of the transaction.
+
+    Two programs that open a new ledger at once: the second waits, and then finds it made and taken. On SQLite
+    the write lock, which the transaction holds already, does the same.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
 
 
 def _version(connection: Connection) -> str | None:

@@ -86,9 +86,14 @@ class _Event(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class OrderAccepted(_Event, frozen=True, kw_only=True, tag=True):
-    """The broker has the order. `market_volume` is the session's traded volume at that moment, in shares."""
+    """The broker has the order.
+
+    `market_volume` is what the market had traded in the session by then, in shares. `block_price_vnd` is the
+    worst price at which the order may fill: at it a broker blocks the cash of a purchase.
+    """
 
     market_volume: int = 0
+    block_price_vnd: int = 0
 
 
 class OrderRejected(_Event, frozen=True, kw_only=True, tag=True):

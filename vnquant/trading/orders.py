@@ -67,6 +67,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     market_volume : int
         Shares that the market had traded in the session when the order was accepted: its part of the volume
         is counted from there.
+    block_price_vnd : int
+        The worst price at which it may fill, which is where the broker blocks cash for a purchase.
     filled_quantity, filled_value_vnd, fee_vnd, tax_vnd : int
         Sums over its fills.
     restated_from : OrderType or None
@@ -87,6 +89,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     status_reason: str = ""
     accepted_at: datetime | None = None
     market_volume: int = 0
+    block_price_vnd: int = 0
     filled_quantity: int = 0
     filled_value_vnd: int = 0
     fee_vnd: int = 0
@@ -182,6 +185,7 @@ def apply(order: Order, event: OrderEvent) -> Order:
             "accepted",
             accepted_at=event.at,
             market_volume=event.market_volume,
+            block_price_vnd=event.block_price_vnd,
         )
     if isinstance(event, OrderRestated):
         what = f"the rest goes on as LO at {event.limit_price_vnd:,} VND"
@@ -192,6 +196,7 @@ def apply(order: Order, event: OrderEvent) -> Order:
             what,
             type=OrderType.LO,
             limit_price_vnd=event.limit_price_vnd,
+            block_price_vnd=event.limit_price_vnd,
             restated_from=order.restated_from or order.type,
         )
     status = _ENDS[type(event)]

@@ -2,7 +2,8 @@
 
 The state is plain data: a ledger stores it, and `Portfolio.from_state` goes on from there. It changes only by
 events, each of which gives balanced transactions (`accounting`). Two things are kept apart on purpose and
-compared by `reconcile`: the balances of the books, and the parcels, receivables and cash that say what we have.
+compared by `reconcile`: the balances of the books, and the parcels, receivables and cash that say what there
+is.
 """
 
 from __future__ import annotations

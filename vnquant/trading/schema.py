@@ -14,10 +14,11 @@ from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, MetaData,
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
-from vnquant.errors import InputError
 from vnquant.runtime.clock import ICT
+from vnquant.trading.journal import market_time_text
 
 __all__ = (
+    "ACTIONS",
     "ENTRIES",
     "FILLS",
     "JOURNAL",
@@ -27,21 +28,7 @@ __all__ = (
     "ORDER_EVENTS",
     "STATES",
     "MarketTime",
-    "market_time_text",
 )
-
-
-def market_time_text(at: datetime) -> str:
-    """Return an aware instant as the ledger writes it.
-
-    Raises
-    ------
-    InputError
-        If the instant has no time zone.
-    """
-    if at.tzinfo is None:
-        raise InputError(f"{at} has no time zone; the ledger keeps instants. Use vnquant.runtime.now().")
-    return at.astimezone(ICT).isoformat(timespec="microseconds")
 
 
 class MarketTime(TypeDecorator[datetime]):
@@ -95,10 +82,12 @@ ORDER_EVENTS = Table(
     Column("event", Text, nullable=False),
 )
 
+# `number` counts what changed the portfolio, fills and actions together, in the order in which it did.
 FILLS = Table(
     "fills",
     METADATA,
     Column("fill_id", _Key, primary_key=True),
+    Column("number", BigInteger, nullable=False, unique=True),
     Column("client_order_id", _Key, ForeignKey("orders.client_order_id"), nullable=False),
     Column("symbol", String(16), nullable=False),
     Column("side", String(8), nullable=False),
@@ -111,17 +100,26 @@ FILLS = Table(
     Index("ix_fills_client_order_id", "client_order_id"),
 )
 
-# Double entry: the amounts of one entry_id add up to nothing.
+# Deposits, dividends and splits.
+ACTIONS = Table(
+    "actions",
+    METADATA,
+    Column("action_id", _Key, primary_key=True),
+    Column("number", BigInteger, nullable=False, unique=True),
+    Column("at", MarketTime, nullable=False),
+    Column("action", Text, nullable=False),
+)
+
+# Double entry: the amounts of one source add up to nothing.
 ENTRIES = Table(
     "entries",
     METADATA,
-    Column("entry_id", _Key, primary_key=True),
+    Column("source_id", _Key, primary_key=True),
     Column("account", String(16), primary_key=True),
-    Column("symbol", String(16), primary_key=True),
     Column("amount_vnd", BigInteger, nullable=False),
-    Column("shares", BigInteger, nullable=False),
+    Column("symbol", String(16), nullable=False),
     Column("at", MarketTime, nullable=False),
-    Column("memo", Text, nullable=False),
+    Column("note", Text, nullable=False),
 )
 
 JOURNAL = Table(
@@ -139,7 +137,7 @@ JOURNAL = Table(
     Index("ix_journal_client_order_id", "client_order_id"),
 )
 
-# What a restart needs and history does not: peaks, recent keys, schedules, the portfolio as it stands.
+# What a restart needs and history does not: the portfolio as it stands, recent keys, schedules.
 STATES = Table(
     "states",
     METADATA,

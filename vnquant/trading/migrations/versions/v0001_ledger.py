@@ -1,4 +1,4 @@
-"""The first ledger: orders, events, fills, double entry, journal, states, leases.
+"""The first ledger: orders, events, fills, actions, double entry, journal, states, leases.
 
 A step says what it builds in full and imports nothing from `schema`, which goes on changing.
 """
@@ -48,6 +48,7 @@ def upgrade() -> None:
     op.create_table(
         "fills",
         sa.Column("fill_id", _key(), primary_key=True),
+        sa.Column("number", sa.BigInteger, nullable=False, unique=True),
         sa.Column("client_order_id", _key(), sa.ForeignKey("orders.client_order_id"), nullable=False),
         sa.Column("symbol", sa.String(16), nullable=False),
         sa.Column("side", sa.String(8), nullable=False),
@@ -60,14 +61,20 @@ def upgrade() -> None:
     )
     op.create_index("ix_fills_client_order_id", "fills", ["client_order_id"])
     op.create_table(
-        "entries",
-        sa.Column("entry_id", _key(), primary_key=True),
-        sa.Column("account", sa.String(16), primary_key=True),
-        sa.Column("symbol", sa.String(16), primary_key=True),
-        sa.Column("amount_vnd", sa.BigInteger, nullable=False),
-        sa.Column("shares", sa.BigInteger, nullable=False),
+        "actions",
+        sa.Column("action_id", _key(), primary_key=True),
+        sa.Column("number", sa.BigInteger, nullable=False, unique=True),
         sa.Column("at", sa.String(32), nullable=False),
-        sa.Column("memo", sa.Text, nullable=False),
+        sa.Column("action", sa.Text, nullable=False),
+    )
+    op.create_table(
+        "entries",
+        sa.Column("source_id", _key(), primary_key=True),
+        sa.Column("account", sa.String(16), primary_key=True),
+        sa.Column("amount_vnd", sa.BigInteger, nullable=False),
+        sa.Column("symbol", sa.String(16), nullable=False),
+        sa.Column("at", sa.String(32), nullable=False),
+        sa.Column("note", sa.Text, nullable=False),
     )
     op.create_table(
         "journal",
@@ -104,5 +111,5 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Remove the tables."""
-    for table in ("leases", "states", "journal", "entries", "fills", "order_events", "orders"):
+    for table in ("leases", "states", "journal", "entries", "actions", "fills", "order_events", "orders"):
         op.drop_table(table)

@@ -1,0 +1,56 @@
+"""Prepared: statements compiled once for each kind of database, for what every transaction of a ledger does.
+
+A statement through SQLAlchemy's usual way costs about 150 µs of this machine before it reaches the database,
+which needs 15 µs; a transaction has five of them, and a simulated year tens of thousands of transactions. The
+text is still SQLAlchemy's, so both databases get their own dialect. Values go to the driver as they are:
+instants as the text that `market_time_text` makes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Delete, Insert, Table, TextClause, Update, insert
+
+__all__ = ("Prepared", "inserting")
+
+
+class Prepared:
+    """One statement with named parameters.
+
+    Parameters
+    ----------
+    statement : Insert or Update or Delete or TextClause
+        With `bindparam` for each value.
+    columns : sequence of str, optional
+        For an insert, the columns that each row gives.
+    """
+
+    def __init__(
+        self, statement: Insert | Update | Delete | TextClause, columns: Sequence[str] | None = None
+    ) -> None:
+        self._statement = statement
+        self._columns = None if columns is None else list(columns)
+        self._compiled: dict[str, tuple[str, tuple[str, ...]]] = {}
+
+    def __call__(self, connection: Connection, rows: Sequence[dict[str, Any]]) -> int:
+        """Run the statement for each row; return the number of rows changed, meaningful for a single one."""
+        if not rows:
+            return 0
+        sql, names = self._compiled.get(connection.dialect.name) or self._compile(connection)
+        values = [tuple(row[name] for name in names) for row in rows]
+        done = connection.exec_driver_sql(sql, values if len(values) > 1 else values[0])
+        return done.rowcount
+
+    def _compile(self, connection: Connection) -> tuple[str, tuple[str, ...]]:
+        compiled = self._statement.compile(dialect=connection.dialect, column_keys=self._columns)
+        names: Any = getattr(compiled, "positiontup", None)
+        ready = (str(compiled), tuple(names))
+        self._compiled[connection.dialect.name] = ready
+        return ready
+
+
+def inserting(table: Table) -> Prepared:
+    """Return the statement that inserts whole rows."""
+    return Prepared(insert(table), [column.name for column in table.columns])
