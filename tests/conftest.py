@@ -1,3 +1,3 @@
-"""Every test: virtual time where asked for, and no task left behind (see `vnquant.runtime.testing`)."""
+"""Every test: virtual time and PostgreSQL where asked for, and no task left behind."""
 
-pytest_plugins = ("pytester", "vnquant.runtime.testing")
+pytest_plugins = ("pytester", "vnquant.runtime.testing", "tests.integration.postgres")

@@ -104,7 +104,7 @@ async def test_an_agent_that_fails_is_named_and_the_others_decide(bench):
 
 
 async def test_charts_need_loaded_bars_and_then_work_as_static_html(bench):
-    with pytest.raises(MissingDataError, match="bench.scan"):
+    with pytest.raises(MissingDataError, match=r"bench\.scan"):
         bench.chart("FPT")
     await bench.prepare()
     figure = bench.chart("FPT", sessions=60)

@@ -61,6 +61,8 @@ class CachedBars:
             known = await self._cache.history(symbol)
             now = self._clock.now()
             complete = self._calendar.latest_complete_session(now)
+            if known is not None and known.end > complete:
+                known = None  # kept by a run whose market time was later: it would tell this one its future
             # The latest session that can have a bar by now and is wanted.
             last = min(end, self._calendar.latest_session(now))
             if known is not None and known.start <= start:

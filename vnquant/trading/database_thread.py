@@ -16,6 +16,7 @@ For PostgreSQL, whose driver is async, the thread has a loop of its own.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -31,6 +32,8 @@ from vnquant.trading.database_url import is_sqlite
 from vnquant.trading.engines import open_async_engine, open_sqlite_engine, reading
 
 __all__ = ("DatabaseThread",)
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Work = Callable[[Connection], T]
@@ -89,9 +92,10 @@ class DatabaseThread:
         self._is_closed = True
         try:
             await closing
-        except DatabaseUnavailableError:
+        except DatabaseUnavailableError as exc:
             self._thread.shutdown(wait=False)  # it hangs, and so would who waits for it
-            raise
+            logger.warning("Closed without waiting any longer for what is under way: %s", exc)
+            return
         except asyncio.CancelledError:
             self._thread.shutdown(wait=False)  # the close is queued, and ends the thread when it is through
             raise

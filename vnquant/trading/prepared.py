@@ -1,9 +1,9 @@
 """Prepared: statements compiled once for each kind of database, for what every transaction of a ledger does.
 
-A statement through SQLAlchemy's usual way costs about 150 µs of this machine before it reaches the database,
-which needs 15 µs; a transaction has five of them, and a simulated year tens of thousands of transactions. The
-text is still SQLAlchemy's, so both databases get their own dialect. Values go to the driver as they are:
-instants as the text that `market_time_text` makes.
+SQLAlchemy's usual way of executing a statement took more time than the database: without it the CPU time of a
+transaction fell from 850 to 450 µs (mean of an intent alone and of acceptance, fill, portfolio and journal
+together; SQLite 3.40). The text is still SQLAlchemy's, so each database gets its own dialect. Values go to
+the driver as they are: instants as the text that `market_time_text` makes.
 """
 
 from __future__ import annotations

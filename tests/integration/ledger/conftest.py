@@ -95,7 +95,12 @@ class Desk:
             if journal:
                 batch.journal(
                     JournalEntry(
-                        at=AT, kind="verdict", outcome="bought", symbol="FPT", client_order_id=mark, seen={"n": mark}
+                        at=AT,
+                        kind="verdict",
+                        outcome="bought",
+                        symbol="FPT",
+                        client_order_id=mark,
+                        seen={"n": mark},
                     )
                 )
 
