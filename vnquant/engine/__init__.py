@@ -1,1 +1,1 @@
-"""engine"""
+"""Engine: the orchestrator that scans, discusses and trades on paper in the background."""
