@@ -10,13 +10,15 @@ async def test_a_client_that_never_reads_is_dropped_and_delays_nobody(connected,
     loop = asyncio.get_running_loop()
     async with Broadcaster(config) as broadcaster:
         async with connected(broadcaster) as healthy, never_reading(broadcaster):
-            longest_s = 0.0
+            rounds_s = []
             for number in range(300):
                 began_s = loop.time()
                 await broadcaster.broadcast_to_clients({"n": number, "text": "x" * 1500})
                 await healthy.read_until(number + 1)
-                longest_s = max(longest_s, loop.time() - began_s)
-            assert longest_s < config.stall_s / 2
+                rounds_s.append(loop.time() - began_s)
+            # Waiting for the dead client would show in every round once its buffer is full; a busy machine
+            # shows in single ones.
+            assert sorted(rounds_s)[len(rounds_s) * 9 // 10] < config.stall_s / 2
             async with asyncio.timeout(5):
                 while len(broadcaster.statistics().clients) > 1:
                     await broadcaster.broadcast_to_clients({"n": -1})
