@@ -1,4 +1,4 @@
-"""Command line: the simulated exchange on its own, a scan, a discussion, and a check of this machine."""
+"""Command line: the simulated exchange, a scan, a discussion, the orchestrator, a check of this machine."""
 
 from __future__ import annotations
 
@@ -38,6 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         with contextlib.suppress(KeyboardInterrupt):
+            if getattr(options, "virtual", False):  # on a loop of its own
+                return _run_span(options)
             return int(asyncio.run(options.command(options)))
     except VnQuantError as exc:
         print(f"vnquant: {exc}", file=sys.stderr)
@@ -71,6 +73,18 @@ def _parser() -> argparse.ArgumentParser:
         parsed.add_argument("--seed", type=int, default=7)
         parsed.add_argument("--at", default=None, help="market time, ICT")
         parsed.set_defaults(command=command)
+
+    run = commands.add_parser("run", help="let the orchestrator trade on paper, unattended")
+    run.add_argument("--source", default=None, help="'live'; simulated by default")
+    run.add_argument("--seed", type=int, default=7)
+    run.add_argument("--database", default=None, help="the ledger: a path, or a SQLAlchemy URL")
+    run.add_argument("--at", default=None, help="market time of a simulated exchange, ICT")
+    run.add_argument("--speed", type=float, default=None, help="of a simulated exchange (default 1)")
+    run.add_argument("--port", type=int, default=0, help="of the live page; 0 picks a free one")
+    run.add_argument("--virtual", action="store_true", help="run a span of market time as fast as it goes")
+    run.add_argument("--from", dest="first", default=None, help="first day or instant of the span")
+    run.add_argument("--to", dest="last", default=None, help="last day, included, or instant of the span")
+    run.set_defaults(command=_run)
 
     doctor = commands.add_parser("doctor", help="tell what is installed here and whether a scan works")
     doctor.set_defaults(command=_doctor)
@@ -113,6 +127,38 @@ async def _discuss(options: argparse.Namespace) -> int:
     async with Workbench.open(options.source, seed=options.seed, at=options.at) as bench:
         print(await bench.discuss(options.symbol))
         print(f"fingerprint {bench.fingerprint}")
+    return 0
+
+
+async def _run(options: argparse.Namespace) -> int:
+    from vnquant.unattended import run_live
+
+    simulated = options.source != "live"
+    await run_live(
+        port=options.port,
+        on_running=lambda url: print(f"Running; the live page is {url}\nEnd with Ctrl-C", flush=True),
+        source=options.source,
+        seed=options.seed,
+        database=options.database,
+        at=options.at,
+        speed=1.0 if simulated and options.speed is None else options.speed,
+    )
+    return 0
+
+
+def _run_span(options: argparse.Namespace) -> int:
+    """Run a span on virtual time; the last line is a JSON summary."""
+    from vnquant.errors import InputError
+    from vnquant.runtime import run_virtual
+    from vnquant.unattended import read_span, run_virtual_span
+
+    if options.first is None or options.last is None or options.source is not None:
+        raise InputError(
+            "--virtual runs the simulated market over a span: give --from and --to, no --source."
+        )
+    start, until = read_span(options.first, options.last)
+    span = run_virtual_span(until, database=options.database, seed=options.seed)
+    print(run_virtual(span, start=start).to_json(), flush=True)
     return 0
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from datetime import date
+from collections.abc import Collection, Sequence
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from vnquant.dossier import opportunity_of
@@ -12,14 +12,15 @@ from vnquant.errors import MissingDataError, ModelError, SourceError, StateError
 from vnquant.market import BarPanel, BarSeries, QualityReport, data_report
 from vnquant.models import ForecastModel, ModelConfig, ModelStore, Predictor, training_cutoff
 from vnquant.news import Article, article_from
-from vnquant.runtime import sliding_window
-from vnquant.scanners import MarketHistory, ModelScanner, ScannerConfig
+from vnquant.runtime import ICT, sliding_window
+from vnquant.scanners import MarketHistory, ModelScanner, ScannerConfig, ScanResult
 from vnquant.ui.progress import ProgressBar
 from vnquant.world import World
 
 if TYPE_CHECKING:
     from vnquant.agents import Opportunity
     from vnquant.settings import Settings
+    from vnquant.sources import FeedItem
 
 __all__ = ("Desk",)
 
@@ -48,6 +49,8 @@ class Desk:
         self._model_config = model_config
         self._preparing = asyncio.Lock()
         self._scanner: ModelScanner | None = None
+        self._judged: dict[FeedItem, Article] = {}
+        self._market_as_of = datetime.min.replace(tzinfo=ICT)
         self.history = MarketHistory(
             world.bars,
             universe=world.universe,
@@ -73,10 +76,28 @@ class Desk:
                 self._scanner = ModelScanner(self.history, self.model)
         return self._scanner
 
-    async def opportunity(self, symbol: str, *, coverage: str) -> Opportunity:
-        """Return one symbol's case, on its newest bars, forecasts and headlines."""
+    async def scan(self, *, held: Collection[str] = ()) -> ScanResult:
+        """Return the predictions of the whole market."""
+        scanner = await self.ready()
+        at = self.world.clock.now()
+        result = await scanner.scan_stocks(held=held)
+        self._market_as_of = at
+        return result
+
+    async def opportunity(
+        self, symbol: str, *, coverage: str, market_since: datetime | None = None
+    ) -> Opportunity:
+        """Return one symbol's case, on its newest bars, forecasts and headlines.
+
+        The other symbols' bars, which some agents compare with, are those of the last scan. With
+        `market_since` they are asked for anew where that was before, so that a case does not depend on
+        what happened to be scanned earlier.
+        """
         await self.ready()
-        failures = await self.history.refresh([symbol])
+        wanted: Sequence[str] = [symbol]
+        if market_since is not None and self._market_as_of < market_since:
+            wanted, self._market_as_of = self.world.universe.tickers, self.world.clock.now()
+        failures = await self.history.refresh(wanted, held=[symbol])
         if not self.history.loaded([symbol]):
             raise failures[symbol]
         return await asyncio.to_thread(
@@ -110,8 +131,14 @@ class Desk:
         if self.world.news is None:
             raise StateError(f"There is no news feed behind {self.world.name}; a file holds bars only.")
         feed = await self.world.news.headlines()
+        fresh = [item for item in feed.items if item not in self._judged]
         universe = self.world.universe
-        return await asyncio.to_thread(lambda: [article_from(item, universe) for item in feed.items])
+        if fresh:
+            judged = await asyncio.to_thread(lambda: [article_from(item, universe) for item in fresh])
+            self._judged |= dict(zip(fresh, judged, strict=True))
+        # A feed shows the same headlines for hours: each is judged once, and forgotten with the feed.
+        self._judged = {item: self._judged[item] for item in feed.items}
+        return list(self._judged.values())
 
     async def data_report(self) -> QualityReport:
         """Check a file's rows as they stand, or the loaded bars of any other source."""
@@ -135,12 +162,14 @@ class Desk:
     async def _load(self) -> None:
         """Load every symbol; those that fail are asked again, since each one missing makes another model."""
         wanted, failures = self.world.universe.tickers, {}
+        at = self.world.clock.now()
         for _ in range(_LOADING_ROUNDS):
             with ProgressBar("Loading history", unit="symbol", shown=self._settings.progress) as bar:
                 failures = await self.history.refresh(wanted, progress=bar.items)
             loaded = set(self.history.loaded())
             wanted = tuple(s for s in wanted if s not in loaded)
             if not wanted:
+                self._market_as_of = at
                 return
         if not self.history.loaded():
             symbol, error = next(iter(failures.items()))

@@ -22,8 +22,10 @@ from vnquant.world import World, open_world
 if TYPE_CHECKING:
     import pandas as pd
     import plotly.graph_objects as go
+    from sqlalchemy.engine import URL
 
     from vnquant.agents import Agent, AgentSignal, ChiefAgent
+    from vnquant.engine import AutonomousOrchestrator, EngineConfig
     from vnquant.market import QualityReport, Universe
     from vnquant.models import ForecastModel, ModelConfig, Prediction, Predictor
     from vnquant.news import Article
@@ -63,6 +65,8 @@ class Workbench:
         chief: ChiefAgent | None = None,
         predictor: Predictor | None = None,
         model: ModelConfig | None = None,
+        database: str | Path | URL | None = None,
+        engine: EngineConfig | None = None,
     ) -> None:
         from vnquant.agents import ChiefAgent, default_agents
         from vnquant.desk import Desk
@@ -75,6 +79,9 @@ class Workbench:
         self._loop = asyncio.get_running_loop()
         self._is_open = True
         self._last_scan: ScanResult | None = None
+        self._database = database
+        self._engine_config = engine
+        self._orchestrator: AutonomousOrchestrator | None = None
         self.seed = seed
         self.agents: dict[str, Agent] = {a.name: a for a in default_agents()}
         self.agents.update({a.name: a for a in agents or ()})
@@ -97,6 +104,8 @@ class Workbench:
         predictor: Predictor | None = None,
         model: ModelConfig | None = None,
         cache_dir: str | Path | None = None,
+        database: str | Path | URL | None = None,
+        engine: EngineConfig | None = None,
         **overrides: Any,
     ) -> Opening:
         """Open a workbench; await the result, or enter it with `async with`.
@@ -124,6 +133,10 @@ class Workbench:
         model : ModelConfig, optional
         cache_dir : str or Path, optional
             For bars and trained models; VNQUANT_CACHE_DIR or the platform's cache folder by default.
+        database : str or Path or URL, optional
+            The orchestrator's ledger, such as "sqlite+aiosqlite:///ledger.db"; the user's own by default.
+        engine : EngineConfig, optional
+            How the orchestrator works.
         **overrides
             Any other field of `vnquant.settings.Settings`, such as `window` or `requests_per_minute`.
 
@@ -156,6 +169,8 @@ class Workbench:
                     chief=chief,
                     predictor=predictor,
                     model=model,
+                    database=database,
+                    engine=engine,
                 )
             except BaseException:
                 await world.aclose()
@@ -287,6 +302,28 @@ class Workbench:
             opportunity, tuple(self.agents.values()), self.chief, timeout_s=timeout_s
         )
 
+    @property
+    def orchestrator(self) -> AutonomousOrchestrator:
+        """Scans, discusses and trades on paper in the background: `await bench.orchestrator.start()`.
+
+        Raises
+        ------
+        StateError
+            On a file of bars, which has no board to trade on.
+        """
+        self._check_open()
+        if self._orchestrator is None:
+            from vnquant.engine import AutonomousOrchestrator
+            from vnquant.operation import DeskResearch
+
+            self._orchestrator = AutonomousOrchestrator(
+                DeskResearch(self._desk, self.agents, lambda: self.chief),
+                database=self._database,
+                config=self._engine_config,
+                seed=self.seed,
+            )
+        return self._orchestrator
+
     # -- data ---------------------------------------------------------------------------------------------
 
     async def bars(
@@ -364,7 +401,11 @@ class Workbench:
         if not self._is_open:
             return
         self._is_open = False
-        await self._desk.aclose()
+        try:
+            if self._orchestrator is not None:
+                await self._orchestrator.stop()
+        finally:
+            await self._desk.aclose()
 
     async def __aenter__(self) -> Self:
         return self

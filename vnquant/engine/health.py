@@ -1,0 +1,85 @@
+"""Health: one look at the engine itself: how late the loop is, what waits, who is in trouble, the lease."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from vnquant.engine.events import EngineEvent, HealthReported
+from vnquant.engine.inbox import Inbox
+from vnquant.runtime import SupervisionEvent, SupervisionKind, now
+from vnquant.trading import Ledger
+
+__all__ = ("HealthCheck", "Troubles")
+
+_TROUBLE = frozenset(
+    {SupervisionKind.FAILED, SupervisionKind.STALLED, SupervisionKind.STUCK, SupervisionKind.BROKEN}
+)
+
+
+class Troubles:
+    """Which components are in trouble, from what their supervisor told: cheaper than asking each of them."""
+
+    def __init__(self) -> None:
+        self._told: dict[str, str] = {}
+
+    def note(self, event: SupervisionEvent) -> None:
+        """Take note of an event."""
+        if event.kind in _TROUBLE:
+            self._told[event.component] = event.message
+        else:
+            self._told.pop(event.component, None)
+
+    def now(self) -> tuple[str, ...]:
+        """Return the messages of those in trouble now."""
+        return tuple(self._told.values())
+
+
+class HealthCheck:
+    """Keeps the lease alive where nothing else is written, and tells what is wrong."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        inbox: Inbox,
+        *,
+        lease_term_s: float,
+        troubles: Troubles,
+        tell: Callable[[EngineEvent], None],
+    ) -> None:
+        self._ledger = ledger
+        self._inbox = inbox
+        self._term = timedelta(seconds=lease_term_s)
+        self._renewed_at = now()
+        self._troubles = troubles
+        self._tell = tell
+        self.last: HealthReported | None = None
+
+    async def run_once(self, *, due: datetime | None = None) -> HealthReported:
+        """Look once.
+
+        Parameters
+        ----------
+        due : datetime, optional
+            When this look was planned: how much later it comes is the loop's lag.
+
+        Raises
+        ------
+        LeaseLostError
+            If another orchestrator has taken the ledger over.
+        """
+        at = now()
+        if at - self._renewed_at >= self._term / 3:
+            await self._ledger.renew()
+            self._renewed_at = at
+        self.last = HealthReported(
+            at=at,
+            loop_lag_s=0.0 if due is None else max((at - due).total_seconds(), 0.0),
+            leads_waiting=len(self._inbox),
+            tasks=len(asyncio.all_tasks()),
+            troubled=self._troubles.now(),
+            lease_expires_at=self._renewed_at + self._term,
+        )
+        self._tell(self.last)
+        return self.last

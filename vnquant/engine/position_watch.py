@@ -1,0 +1,181 @@
+"""Position watch: one look at what is held and on order: fills, peaks, exits, orders that wait too long."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+
+from vnquant.engine.config import EngineConfig
+from vnquant.engine.events import EngineEvent, ExitSignalled, OrderChanged
+from vnquant.engine.grid import takes_orders
+from vnquant.engine.inbox import Inbox
+from vnquant.engine.policy import marketable_limit_vnd
+from vnquant.engine.record import DayStart
+from vnquant.engine.rounds import Stage
+from vnquant.engine.trader import Trader, price_of
+from vnquant.errors import CancelRefusedError
+from vnquant.market import Quote, TradingCalendar
+from vnquant.runtime import ICT, now
+from vnquant.trading import (
+    Batch,
+    ExitSignal,
+    JournalEntry,
+    Order,
+    OrderEvent,
+    OrderType,
+    Side,
+    exit_signals,
+    order_id,
+)
+
+__all__ = ("PositionWatch",)
+
+
+class PositionWatch:
+    """Exits run here and nowhere else, also while the orchestrator is paused: they lower the risk."""
+
+    def __init__(
+        self,
+        trader: Trader,
+        inbox: Inbox,
+        *,
+        calendar: TradingCalendar,
+        config: EngineConfig,
+        tell: Callable[[EngineEvent], None],
+    ) -> None:
+        self._trader = trader
+        self._inbox = inbox
+        self._calendar = calendar
+        self._config = config
+        self._tell = tell
+
+    async def run_once(self) -> tuple[ExitSignal, ...]:
+        """Look once, and do what follows; return the exits that were signalled.
+
+        Raises
+        ------
+        SourceError
+            If the board does not answer; nothing was done then.
+        """
+        trader, at = self._trader, now()
+        record = trader.record
+        self._inbox.release_due(at)
+        if record.unanswered and not record.writing.locked():
+            await trader.answer()
+        symbols = trader.held
+        quotes = (await trader.board(symbols)).quotes if symbols else {}
+        async with record.writing:
+            batch = Batch()
+            told = self._add_events(batch, await trader.broker.poll(quotes))
+            told += self._add_events(batch, await self._withdraw(quotes, at))
+            prices = {symbol: price_of(quote) for symbol, quote in quotes.items()}
+            self._start_day(batch, prices, at)
+            self._mark(batch, quotes)
+            signals = exit_signals(
+                record.portfolio.positions,
+                prices,
+                at,
+                self._config.exits,
+                calendar=self._calendar,
+                open_orders=tuple(record.orders.values()),
+            )
+            orders = [order for signal in signals if (order := self._exit(batch, signal, quotes, at))]
+            record.drop_waits(batch, record.portfolio.positions)
+            self._inbox.add_discards(batch)
+            if batch or orders:
+                await trader.place_within(orders, batch, Stage.POSITIONS)
+        for event in told:
+            self._tell(event)
+        return signals
+
+    def _add_events(self, batch: Batch, events: tuple[OrderEvent, ...]) -> list[OrderChanged]:
+        return [
+            OrderChanged(at=event.at, order=self._trader.record.add_event(batch, event), event=event)
+            for event in events
+        ]
+
+    async def _withdraw(self, quotes: Mapping[str, Quote], at: datetime) -> tuple[OrderEvent, ...]:
+        """Take back orders that have waited too long while there was a board to fill them."""
+        oldest = at - timedelta(seconds=self._config.order_patience_s)
+        events: list[OrderEvent] = []
+        for order in self._trader.broker.open_orders:
+            if order.symbol in quotes and order.created_at <= oldest and self._is_open(order.symbol, at):
+                try:
+                    events += await self._trader.broker.cancel(
+                        order.client_order_id, reason=f"not filled within {self._config.order_patience_s:g} s"
+                    )
+                except CancelRefusedError:
+                    continue  # in an auction nothing is taken back; it fills or expires there
+        return tuple(events)
+
+    def _start_day(self, batch: Batch, prices: Mapping[str, float], at: datetime) -> None:
+        """Note the equity with which the session begins: the loss of a day is counted from there."""
+        record, today = self._trader.record, at.astimezone(ICT).date()
+        if (record.day is None or record.day.day != today) and set(record.portfolio.positions) <= set(prices):
+            record.add_day(batch, DayStart(day=today, equity_vnd=record.portfolio.equity_vnd(prices)))
+
+    def _mark(self, batch: Batch, quotes: Mapping[str, Quote]) -> None:
+        """Raise the peaks of trailing stops to the prices matched."""
+        portfolio = self._trader.record.portfolio
+        before = portfolio.state.positions
+        portfolio.mark({s: q.last_price for s, q in quotes.items() if q.last_price is not None})
+        if portfolio.state.positions != before:
+            batch.portfolio(portfolio.state)
+
+    def _exit(
+        self, batch: Batch, signal: ExitSignal, quotes: Mapping[str, Quote], at: datetime
+    ) -> Order | None:
+        """Return the order of an exit; of one that has to wait, say so once."""
+        if signal.waits:
+            self._tell_wait(batch, signal)
+            return None
+        exchange = self._trader.universe.exchanges((signal.symbol,))[0]
+        quote = quotes[signal.symbol]
+        price = marketable_limit_vnd(
+            Side.SELL, quote, exchange, slack_ticks=self._config.policy.slack_ticks, at=at
+        )
+        if price is None or not self._is_open(signal.symbol, at):
+            return None
+        cause = f"exit:{signal.symbol}:{signal.kind}:{at:%Y%m%d-%H%M%S}"
+        order = Order(
+            client_order_id=order_id(signal.symbol, Side.SELL, at, cause),
+            symbol=signal.symbol,
+            side=Side.SELL,
+            type=OrderType.LO,
+            quantity=signal.quantity,
+            limit_price_vnd=price,
+            created_at=at,
+            cause=cause,
+            reason=signal.reason,
+        )
+        self._tell(ExitSignalled(at=at, signal=signal))
+        batch.journal(_entry(signal, "exit", cause, {"signal": signal, "quote": quote}, order))
+        return order
+
+    def _tell_wait(self, batch: Batch, signal: ExitSignal) -> None:
+        # The kind may go to and fro with the price meanwhile; what it waits for is one thing.
+        told = f"until {signal.waits_until}"
+        if self._trader.record.waits.get(signal.symbol) == told:
+            return
+        self._trader.record.add_wait(batch, signal.symbol, told)
+        self._tell(ExitSignalled(at=signal.at, signal=signal))
+        cause = f"wait:{signal.symbol}:{signal.kind}:{signal.at:%Y%m%d-%H%M%S}"
+        batch.journal(_entry(signal, "exit waits", cause, {"signal": signal}, None))
+
+    def _is_open(self, symbol: str, at: datetime) -> bool:
+        return takes_orders(at, self._trader.universe.exchanges((symbol,))[0])
+
+
+def _entry(
+    signal: ExitSignal, kind: str, cause: str, seen: dict[str, object], order: Order | None
+) -> JournalEntry:
+    return JournalEntry(
+        at=signal.at,
+        kind=kind,
+        symbol=signal.symbol,
+        outcome=signal.reason,
+        cause=cause,
+        client_order_id="" if order is None else order.client_order_id,
+        seen=seen,
+        entry_id=cause,
+    )
