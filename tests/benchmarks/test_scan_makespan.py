@@ -14,6 +14,8 @@ import sys
 from collections.abc import Iterator
 from datetime import date, datetime
 
+import aiohttp
+import msgspec
 import pytest
 
 from vnquant.market import default_calendar, load_universe
@@ -85,6 +87,21 @@ async def scan_s(source: VpsSource, width: int, start: date = ONE_YEAR) -> float
     return elapsed
 
 
+async def bare_s(url: str, session: aiohttp.ClientSession) -> float:
+    """Return the time of a bare semaphore of 20 over aiohttp, which fetches, decodes and no more."""
+    loop, slots = asyncio.get_running_loop(), asyncio.Semaphore(WIDTH)
+    window = {"resolution": "D", "from": "1717372800", "to": "1748822400"}
+
+    async def fetch(symbol: str) -> None:
+        params = {"symbol": symbol, **window}
+        async with slots, session.get(f"{url}/tradingview/history", params=params) as answer:
+            assert msgspec.json.decode(await answer.read())["s"] == "ok"
+
+    began = loop.time()
+    await asyncio.gather(*(fetch(symbol) for symbol in SYMBOLS))
+    return loop.time() - began
+
+
 async def batches_s(source: VpsSource) -> float:
     """Return the time of batches of ten with gather, each waiting for its slowest."""
     loop = asyncio.get_running_loop()
@@ -97,7 +114,7 @@ async def batches_s(source: VpsSource) -> float:
 def drawn(seed: int) -> list[list[float]]:
     """Return the latencies that the exchange will draw: one warm-up request, then a list for each round."""
     exchange = SimulatedExchange(seed=seed, at=AT, latency=LATENCY)
-    draws = [d.latency_s for d in exchange.preview_draws(1 + (2 * ROUNDS + 2) * len(SYMBOLS))][1:]
+    draws = [d.latency_s for d in exchange.preview_draws(1 + (3 * ROUNDS + 2) * len(SYMBOLS))][1:]
     return [draws[n : n + len(SYMBOLS)] for n in range(0, len(draws), len(SYMBOLS))]
 
 
@@ -113,11 +130,15 @@ async def test_a_scan_takes_hardly_longer_than_greedy_scheduling_of_its_latencie
             whole_ratios = [s / b for s, b in zip(whole, bounds[ROUNDS : 2 * ROUNDS], strict=True)]
             batches = await batches_s(source)
             one_by_one = await scan_s(source, 1)
+        async with aiohttp.ClientSession() as session:
+            bare = [await bare_s(url, session) for _ in range(ROUNDS)]
+            bare_ratios = [s / b for s, b in zip(bare, bounds[2 * ROUNDS + 2 :], strict=True)]
     report(
         measure="window of 20, 102 history requests, lognormal mean 50 ms",
         to_greedy_median=round(statistics.median(ratios), 3),
         to_greedy=[round(r, 3) for r in ratios],
         target_to_greedy=1.06,
+        to_greedy_median_of_a_bare_semaphore=round(statistics.median(bare_ratios), 3),
         to_greedy_median_with_seven_years_of_bars=round(statistics.median(whole_ratios), 3),
         faster_than_one_by_one=round(one_by_one / statistics.median(spans), 1),
         target_faster=15,
