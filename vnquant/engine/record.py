@@ -194,11 +194,6 @@ class Record:
             await self.ledger.commit(self._owed[0])
             del self._owed[0]
 
-    @property
-    def is_behind(self) -> bool:
-        """Whether fills wait to be written: nothing is ordered then."""
-        return bool(self._owed)
-
 
 def _keep_what_happened(batch: Batch) -> bool:
     """Strip a batch of the orders that will now not be sent; return whether something did happen."""

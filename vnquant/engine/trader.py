@@ -23,14 +23,12 @@ from vnquant.runtime import ICT, now
 from vnquant.sources import QuoteBoard, QuoteSource
 from vnquant.trading import (
     Batch,
-    CashDividend,
     Order,
     OrderCancelled,
     OrderEvent,
     PaperBroker,
     Portfolio,
     RiskView,
-    ShareSplit,
 )
 
 __all__ = ("Trader", "price_of")
@@ -178,15 +176,6 @@ class Trader:
                 reason="never sent: the engine stopped before, and its session is over",
             ),
         )
-
-    async def take_action(self, action: CashDividend | ShareSplit) -> None:
-        """Take in a corporate action, before the first trade of its ex-date."""
-        async with self.record.writing:
-            batch = Batch()
-            self.broker.apply(action)
-            batch.action(action, self.record.portfolio.apply(action))
-            batch.portfolio(self.record.portfolio.state)
-            await self.record.commit(batch, Stage.POSITIONS)
 
 
 def price_of(quote: Quote) -> float:

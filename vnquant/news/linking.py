@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import cache, lru_cache, partial
 
 from vnquant.market.symbols import Symbol, load_universe
 from vnquant.news.text import fold
@@ -82,16 +82,17 @@ def link_symbols(text: str, universe: Mapping[str, Symbol] | None = None) -> tup
     composed = unicodedata.normalize("NFC", text)
     names, pattern = _names_of(known)
     places: dict[str, int] = {}
-    taken: list[range] = []
+    taken: set[int] = set()
     for found in pattern.finditer(fold(composed)):
-        taken.append(range(*found.span()))
+        taken.update(range(*found.span()))
         if (ticker := names[found.group()]) in known:
             places.setdefault(ticker, found.start())
+    # Asked once a ticker: the answer looks through the whole text and does not depend on the place.
+    is_meant = cache(partial(_is_meant, text=composed))
     for found in _TICKER.finditer(composed):
         ticker, start = found.group(), found.start()
         # The FPT in "FPT Retail" is a part of that name, not the mother company.
-        inside = any(start in span for span in taken)
-        if ticker in known and not inside and _is_meant(ticker, composed):
+        if ticker in known and start not in taken and is_meant(ticker):
             places[ticker] = min(places.get(ticker, start), start)
     return tuple(sorted(places, key=lambda ticker: places[ticker]))
 
