@@ -10,6 +10,7 @@ Each message says what happened, why, and what to do; the fields carry the same 
     │   ├── EmptySelectionError         no symbols, no rows
     │   ├── DateRangeError              reversed, future or unreadable dates
     │   ├── ParameterError              a parameter out of its bounds, or misspelt
+    │   ├── PresetError                 a file of agents' parameters that cannot be read or used
     │   ├── OrderError                  an order that no market could take: no price, no shares, a used id
     │   ├── UnknownOrderError           no order of this id
     │   └── AlignmentError              arrays whose shapes or labels differ
@@ -50,6 +51,8 @@ Each message says what happened, why, and what to do; the fields carry the same 
     │   ├── LeaseHeldError              another orchestrator works on this ledger
     │   └── LeaseLostError              another orchestrator has taken this ledger over
     ├── BroadcastError                  the live page could not be served
+    ├── ExportError                     a chart could not be made into a picture
+    ├── OperationCancelledError         the cancel button of a progress bar was pressed
     └── ExchangeError                   the simulated exchange could not start
         └── PortInUseError
 """
@@ -82,6 +85,7 @@ __all__ = (
     "EmptyAnswerError",
     "EmptySelectionError",
     "ExchangeError",
+    "ExportError",
     "FileFormatError",
     "HttpStatusError",
     "IllegalTransitionError",
@@ -95,10 +99,12 @@ __all__ = (
     "LookaheadError",
     "MissingDataError",
     "ModelError",
+    "OperationCancelledError",
     "OrderError",
     "ParameterError",
     "PayloadError",
     "PortInUseError",
+    "PresetError",
     "RateLimitedError",
     "RecordError",
     "SourceConnectionError",
@@ -154,6 +160,15 @@ class ParameterError(InputError):
     def __init__(self, message: str, *, name: str, value: Any = None) -> None:
         self.name = name
         self.value = value
+        super().__init__(message)
+
+
+class PresetError(InputError):
+    """A file of agents' parameters cannot be read or used; `agent` is the one concerned, where it is one."""
+
+    def __init__(self, message: str, *, path: str, agent: str = "") -> None:
+        self.path = path
+        self.agent = agent
         super().__init__(message)
 
 
@@ -288,7 +303,12 @@ class StaleDataError(MissingDataError):
 
 
 class LookaheadError(DataError):
-    """A value changed when only its future changed."""
+    """A value changed when only its future changed; `column` names the output, `symbol` whose it was."""
+
+    def __init__(self, message: str, *, column: str = "", symbol: str = "") -> None:
+        self.column = column
+        self.symbol = symbol
+        super().__init__(message)
 
 
 class SourceError(VnQuantError):
@@ -406,6 +426,14 @@ class LeaseLostError(LedgerError):
     def __init__(self, message: str, *, holder: str | None) -> None:
         self.holder = holder
         super().__init__(message)
+
+
+class ExportError(VnQuantError):
+    """A chart could not be made into a picture."""
+
+
+class OperationCancelledError(VnQuantError):
+    """The user pressed the cancel button of a progress bar; what was begun has been undone."""
 
 
 class BroadcastError(VnQuantError):

@@ -11,14 +11,14 @@ from vnquant.errors import StateError
 if TYPE_CHECKING:
     from vnquant.agents import Agent, AgentSignal, ChiefAgent
     from vnquant.desk import Desk
-    from vnquant.engine import Lead
+    from vnquant.engine import Lead, Research
     from vnquant.market import TradingCalendar, Universe
     from vnquant.news import Article
     from vnquant.runtime import MarketClock
     from vnquant.scanners import ScanResult
     from vnquant.sources import QuoteSource
 
-__all__ = ("DeskResearch",)
+__all__ = ("DeskResearch", "research_on")
 
 
 class DeskResearch:
@@ -74,3 +74,15 @@ class DeskResearch:
         return await discuss_opportunity(
             case, tuple(self._agents.values()), self._chief(), timeout_s=timeout_s
         )
+
+
+def research_on(
+    desk: Desk, agents: Mapping[str, Agent], chief: Callable[[], ChiefAgent], *, scan_every_s: float
+) -> Research:
+    """Return the research of a desk: on a replay's loop that which looks at the exchange from inside."""
+    asked = DeskResearch(desk, agents, chief)
+    if desk.world.direct is None:
+        return asked
+    from vnquant.direct_operation import DirectResearch
+
+    return DirectResearch(desk, desk.world.direct, asked, agents, chief, scan_every_s=scan_every_s)

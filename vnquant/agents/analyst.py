@@ -9,8 +9,8 @@ from vnquant.agents.evidence import SIGMA_FLOOR, Bars, Evidence, blend
 from vnquant.agents.levels import Levels, donchian_levels, pivot_levels, swing_levels, volume_profile
 from vnquant.agents.parameters import parameter
 from vnquant.agents.scores import Scores
-from vnquant.features.indicators import atr, ratio
-from vnquant.market.bars import FloatArray
+from vnquant.agents.study import bars_of, gather
+from vnquant.features.indicators import ratio
 from vnquant.market.panel import BarPanel
 
 __all__ = ("AnalystAgent",)
@@ -48,24 +48,15 @@ class AnalystAgent(Agent):
 
     def score(self, panel: BarPanel) -> Scores:
         """Return reward against risk at every row and symbol."""
-        bars = Bars(panel)
-        # Half a true range is as near as a level can be told; a price that stands still has none, but a tick.
-        blur = np.maximum(0.5 * atr(bars.high, bars.low, bars.close), 0.5 * SIGMA_FLOOR * bars.close)
-        channel = donchian_levels(bars, self.donchian_days)
-        return blend(
-            bars,
-            {
-                "forecast": self._forecast(bars),
-                "donchian": self._room(
-                    bars, channel, blur, self.donchian_weight, f"{self.donchian_days}-day channel"
-                ),
-                "swings": self._room(
-                    bars, swing_levels(bars, self.swing_wing), blur, self.swings_weight, "last swings"
-                ),
-                "pivots": self._room(bars, pivot_levels(bars), blur, self.pivots_weight, "weekly pivots"),
-                "profile": self._profile(bars, blur),
-            },
-        )
+        bars = bars_of(panel)
+        observations = {
+            "forecast": self._forecast,
+            "donchian": self._donchian,
+            "swings": self._swings,
+            "pivots": self._pivots,
+            "profile": self._profile,
+        }
+        return blend(bars, gather(self, bars, observations))
 
     def _forecast(self, bars: Bars) -> Evidence:
         expected = bars.field("expected_return")
@@ -91,8 +82,20 @@ class AnalystAgent(Agent):
             optional=True,
         )
 
-    def _room(self, bars: Bars, levels: Levels, blur: FloatArray, weight: float, method: str) -> Evidence:
+    def _donchian(self, bars: Bars) -> Evidence:
+        levels = donchian_levels(bars, self.donchian_days)
+        return self._room(bars, levels, self.donchian_weight, f"{self.donchian_days}-day channel")
+
+    def _swings(self, bars: Bars) -> Evidence:
+        return self._room(bars, swing_levels(bars, self.swing_wing), self.swings_weight, "last swings")
+
+    def _pivots(self, bars: Bars) -> Evidence:
+        return self._room(bars, pivot_levels(bars), self.pivots_weight, "weekly pivots")
+
+    def _room(self, bars: Bars, levels: Levels, weight: float, method: str) -> Evidence:
         support, resistance = levels
+        # Half a true range is as near as a level can be told; a price that stands still has none, but a tick.
+        blur = np.maximum(0.5 * bars.average_true_range, 0.5 * SIGMA_FLOOR * bars.close)
         up = np.maximum(resistance - bars.close, 0.0) + blur
         down = np.maximum(bars.close - support, 0.0) + blur
         return Evidence(
@@ -102,12 +105,12 @@ class AnalystAgent(Agent):
             values={"support": support, "resistance": resistance, "odds": ratio(up, down)},
         )
 
-    def _profile(self, bars: Bars, blur: FloatArray) -> Evidence:
+    def _profile(self, bars: Bars) -> Evidence:
         support, resistance, overhead = volume_profile(bars, self.profile_days)
         # With nothing traded above there is no resistance: as far away as the support below, at least.
         open_above = np.where(np.isnan(resistance), 2.0 * bars.close - support, resistance)
         open_below = np.where(np.isnan(support), 2.0 * bars.close - resistance, support)
-        room = self._room(bars, Levels(open_below, open_above), blur, self.profile_weight, "")
+        room = self._room(bars, Levels(open_below, open_above), self.profile_weight, "")
         strength = 0.5 * room.strength + 0.5 * (1.0 - 2.0 * overhead)
         return Evidence(
             strength,

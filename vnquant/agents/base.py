@@ -56,6 +56,18 @@ class Agent(ABC):
     ------
     ParameterError
         If a value is out of its bounds, of the wrong type, or its name is not declared.
+
+    Examples
+    --------
+    >>> from vnquant.agents import BullAgent, Scores, parameter
+    >>> class ReversalAgent(Agent):
+    ...     name = "reversal"
+    ...     full_move: float = parameter(0.05, 0.01, 0.1, step=0.01, help="move that earns the whole score")
+    ...     def score(self, panel: BarPanel) -> Scores:
+    ...         move = np.diff(panel.close, axis=0, prepend=np.nan) / panel.close
+    ...         return Scores(np.clip(-move / self.full_move, -1.0, 1.0), confidence=0.5)
+    >>> ReversalAgent(full_move=0.03).with_parameters(full_move=0.04)
+    ReversalAgent(full_move=0.04)
     """
 
     name: ClassVar[str] = ""
@@ -70,7 +82,7 @@ class Agent(ABC):
 
     def __init__(self, **parameters: Any) -> None:
         checked = check_parameters(self._declared, parameters, owner=type(self).__name__)
-        self._parameters = MappingProxyType(checked)
+        self._parameters: Mapping[str, ParameterValue] = MappingProxyType(checked)
         self.check_together()
 
     @abstractmethod

@@ -9,10 +9,9 @@ from vnquant.agents.bull import up_volume_share
 from vnquant.agents.evidence import SIGMA_FLOOR, Bars, Evidence, blend, ramp
 from vnquant.agents.parameters import parameter
 from vnquant.agents.scores import Scores
+from vnquant.agents.study import bars_of, gather
 from vnquant.features.indicators import (
-    atr,
     ratio,
-    returns,
     rolling_max,
     rolling_mean,
     rolling_min,
@@ -59,16 +58,14 @@ class BearAgent(Agent):
 
     def score(self, panel: BarPanel) -> Scores:
         """Return the case for selling at every row and symbol, as negative scores."""
-        bars = Bars(panel)
-        return blend(
-            bars,
-            {
-                "overbought": self._overbought(bars),
-                "breakdown": self._breakdown(bars),
-                "distribution": self._distribution(bars),
-                "drawdown": self._drawdown(bars),
-            },
-        )
+        bars = bars_of(panel)
+        observations = {
+            "overbought": self._overbought,
+            "breakdown": self._breakdown,
+            "distribution": self._distribution,
+            "drawdown": self._drawdown,
+        }
+        return blend(bars, gather(self, bars, observations))
 
     def _overbought(self, bars: Bars) -> Evidence:
         strength_index = rsi(bars.close, self.rsi_days)
@@ -96,7 +93,7 @@ class BearAgent(Agent):
     def _breakdown(self, bars: Bars) -> Evidence:
         bottom = shift(rolling_min(bars.low, self.breakdown_days))
         distance = bars.close - bottom
-        height = ratio(distance, 3.0 * atr(bars.high, bars.low, bars.close))
+        height = ratio(distance, 3.0 * bars.average_true_range)
         return Evidence(
             np.clip(height - 0.8, -1.0, self.relief),
             self.breakdown_weight,
@@ -110,7 +107,7 @@ class BearAgent(Agent):
         )
 
     def _distribution(self, bars: Bars) -> Evidence:
-        move = returns(bars.close)
+        move = bars.moves
         more = ratio(bars.volume, shift(bars.volume))
         # W. O'Neil's distribution day: a fall of 0.2 % or more on more volume than the day before. Both edges
         # are softened, so that a lot more or less does not turn a day into one.

@@ -8,8 +8,9 @@ from vnquant.agents.base import Agent
 from vnquant.agents.evidence import Bars, Evidence, blend, ramp
 from vnquant.agents.parameters import parameter
 from vnquant.agents.scores import Scores
+from vnquant.agents.study import bars_of, gather
 from vnquant.errors import ParameterError
-from vnquant.features.indicators import atr, ratio, returns, rolling_max, rolling_sum, shift, sma
+from vnquant.features.indicators import ratio, returns, rolling_max, rolling_sum, shift, sma
 from vnquant.market.bars import FloatArray
 from vnquant.market.panel import BarPanel
 
@@ -53,16 +54,14 @@ class BullAgent(Agent):
 
     def score(self, panel: BarPanel) -> Scores:
         """Return the case for buying at every row and symbol."""
-        bars = Bars(panel)
-        return blend(
-            bars,
-            {
-                "momentum": self._momentum(bars),
-                "trend": self._trend(bars),
-                "breakout": self._breakout(bars),
-                "accumulation": self._accumulation(bars),
-            },
-        )
+        bars = bars_of(panel)
+        observations = {
+            "momentum": self._momentum,
+            "trend": self._trend,
+            "breakout": self._breakout,
+            "accumulation": self._accumulation,
+        }
+        return blend(bars, gather(self, bars, observations))
 
     def _momentum(self, bars: Bars) -> Evidence:
         change = returns(bars.close, self.momentum_days)
@@ -92,7 +91,7 @@ class BullAgent(Agent):
         top = shift(rolling_max(bars.high, self.breakout_days))
         distance = bars.close - top
         # At the old high the case is nearly made; three true ranges below it there is none.
-        strength = np.clip(0.8 + ratio(distance, 3.0 * atr(bars.high, bars.low, bars.close)), -0.5, 1.0)
+        strength = np.clip(0.8 + ratio(distance, 3.0 * bars.average_true_range), -0.5, 1.0)
         burst = ratio(bars.volume, shift(sma(bars.volume, self.breakout_days)))
         # Without a volume to compare with, it is taken as usual. A new high on thin volume is believed half.
         burst = np.where(np.isnan(burst), 1.0, burst)
@@ -126,7 +125,7 @@ class BullAgent(Agent):
 
 def up_volume_share(bars: Bars, days: int) -> FloatArray:
     """Return the share of volume on rising days among that of all days that moved, NaN without any."""
-    move = returns(bars.close)
+    move = bars.moves
     moved = np.where(np.isnan(move) | (move == 0.0), 0.0, bars.volume)
     moved = np.where(np.isnan(move), np.nan, moved)
     rising = np.where(move > 0.0, moved, np.where(np.isnan(move), np.nan, 0.0))

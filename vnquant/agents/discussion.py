@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -16,7 +16,7 @@ from vnquant.agents.signals import AgentSignal, StockData
 from vnquant.errors import AgentError, InputError
 from vnquant.market.panel import BarPanel
 
-__all__ = ("Opportunity", "discuss_opportunity")
+__all__ = ("Opportunity", "discuss_at_once", "discuss_opportunity")
 
 logger = logging.getLogger(__name__)
 
@@ -94,13 +94,9 @@ async def discuss_opportunity(
     InputError
         If no agent is given, two bear one name, or the time is not positive.
     """
-    head = ChiefAgent() if chief is None else chief
-    asked = head.agents if agents is None else tuple(agents)
-    if not asked:
-        raise InputError("A discussion needs at least one agent; leave `agents` out for the five.")
+    head, asked = _who(agents, chief)
     if not timeout_s > 0:
         raise InputError(f"timeout_s={timeout_s}: agents need some time, such as 5.0.")
-    check_names(agent.name for agent in asked)
     data = opportunity.stock_data()
     async with asyncio.TaskGroup() as group:
         tasks = {
@@ -114,6 +110,50 @@ async def discuss_opportunity(
         name: "ended without an answer: it was cancelled from within" if task.cancelled() else task.result()
         for name, task in tasks.items()
     }
+    return _verdict(head, answers, data, opportunity)
+
+
+def discuss_at_once(
+    opportunity: Opportunity, agents: Sequence[Agent] | None = None, chief: ChiefAgent | None = None
+) -> AgentSignal:
+    """Return the same verdict as `discuss_opportunity`, computed here and now, one agent after the other.
+
+    For replays, where nobody waits: no thread, no time limit. An agent that overrides `analyze` needs
+    `discuss_opportunity`.
+
+    Raises
+    ------
+    InputError
+        If no agent is given, or two bear one name.
+    """
+    head, asked = _who(agents, chief)
+    data = opportunity.stock_data()
+    answers: dict[str, AgentSignal | str] = {}
+    for agent in asked:
+        try:
+            signal = agent.signal(data)
+            _check_signal(signal, agent, data)
+        except Exception as exc:  # noqa: BLE001 - the border where one agent's failure must not become the others'
+            answers[agent.name] = _gone_without(agent, data, f"{type(exc).__name__}: {exc}")
+        else:
+            answers[agent.name] = signal
+    return _verdict(head, answers, data, opportunity)
+
+
+def _who(agents: Sequence[Agent] | None, chief: ChiefAgent | None) -> tuple[ChiefAgent, tuple[Agent, ...]]:
+    """Return the Chief and who is asked, checked."""
+    head = ChiefAgent() if chief is None else chief
+    asked = head.agents if agents is None else tuple(agents)
+    if not asked:
+        raise InputError("A discussion needs at least one agent; leave `agents` out for the five.")
+    check_names(agent.name for agent in asked)
+    return head, asked
+
+
+def _verdict(
+    head: ChiefAgent, answers: Mapping[str, AgentSignal | str], data: StockData, opportunity: Opportunity
+) -> AgentSignal:
+    """Let the Chief combine signals, and name those who gave none with the reason."""
     return head.combine(
         [answer for answer in answers.values() if isinstance(answer, AgentSignal)],
         symbol=data.symbol,
@@ -135,9 +175,13 @@ async def _ask(agent: Agent, data: StockData, timeout_s: float) -> AgentSignal |
             reason = f"no answer within {timeout_s:g} s"
         else:
             reason = f"{type(exc).__name__}: {exc}"
-        logger.warning("discussion of %s goes on without %s: %s", data.symbol, agent.name, reason)
-        return reason
+        return _gone_without(agent, data, reason)
     return signal
+
+
+def _gone_without(agent: Agent, data: StockData, reason: str) -> str:
+    logger.warning("discussion of %s goes on without %s: %s", data.symbol, agent.name, reason)
+    return reason
 
 
 def _check_signal(signal: AgentSignal, agent: Agent, data: StockData) -> None:

@@ -7,14 +7,14 @@ grows with their strength and agreement and shrinks with what is missing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
 
 from vnquant.agents.scores import Part, Scores
-from vnquant.features.indicators import returns, rolling_std
+from vnquant.features.indicators import atr, returns, rolling_std
 from vnquant.market.bars import FloatArray
 from vnquant.market.panel import BarPanel
 
@@ -26,6 +26,7 @@ SIGMA_FLOOR = 0.002
 _CONFIDENCE_BASE = 0.2
 _CONFIDENCE_STRENGTH = 0.4
 _CONFIDENCE_AGREEMENT = 0.4
+_ARRAYS_KEPT = 12  # derived arrays that the bars of one panel hold on to
 
 
 class Bars:
@@ -53,6 +54,7 @@ class Bars:
         self.low = self.squeeze(panel.low)
         self.close = self.squeeze(panel.close)
         self.volume = self.squeeze(panel.full_day_volume)
+        self._kept: dict[Hashable, FloatArray] = {}
 
     def squeeze(self, x: FloatArray) -> FloatArray:
         """Return x of the panel's rows with the gaps taken out: bars at the top, NaN below them."""
@@ -78,9 +80,32 @@ class Bars:
         """Return an optional field of the panel without the gaps, all NaN where it is not carried."""
         return self.squeeze(self.panel.get(name))
 
+    def keep(self, key: Hashable, make: Callable[[], FloatArray]) -> FloatArray:
+        """Return an array that several observations need, made once; not to be written to.
+
+        The key must name all that it is made from besides the bars.
+        """
+        made = self._kept.pop(key, None)
+        if made is None:
+            made = make()
+        self._kept[key] = made  # at the end: what was not asked for longest is let go first
+        if len(self._kept) > _ARRAYS_KEPT:
+            del self._kept[next(iter(self._kept))]
+        return made
+
     def sigma(self, days: int) -> FloatArray:
         """Return the deviation of one-bar returns over `days` bars, floored at `SIGMA_FLOOR`."""
-        return np.maximum(rolling_std(returns(self.close), days), SIGMA_FLOOR)
+        return self.keep(("sigma", days), lambda: np.maximum(rolling_std(self.moves, days), SIGMA_FLOOR))
+
+    @property
+    def moves(self) -> FloatArray:
+        """One-bar returns."""
+        return self.keep("moves", lambda: returns(self.close))
+
+    @property
+    def average_true_range(self) -> FloatArray:
+        """Wilder's average true range over his 14 bars, VND."""
+        return self.keep("atr", lambda: atr(self.high, self.low, self.close))
 
     @property
     def volume_trust(self) -> FloatArray | float:

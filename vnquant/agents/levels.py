@@ -10,13 +10,16 @@ from typing import NamedTuple
 import bottleneck as bn
 import numpy as np
 
-from vnquant.agents.evidence import Bars, ramp
+from vnquant.agents.evidence import Bars
 from vnquant.features.indicators import ratio, rolling_max, rolling_min, rolling_sum, shift
 from vnquant.market.bars import FloatArray
+from vnquant.market.panel import BarPanel
 
-__all__ = ("Levels", "donchian_levels", "pivot_levels", "swing_levels", "volume_profile")
+__all__ = ("Levels", "donchian_levels", "known_swings", "pivot_levels", "swing_levels", "volume_profile")
 
 _WEEK_BARS = 5
+_BLUR = 0.005  # share of the close within which a block counts on both sides
+_BLOCK_CELLS = 8_000
 
 
 class Levels(NamedTuple):
@@ -68,6 +71,26 @@ def swing_levels(bars: Bars, wing: int) -> Levels:
     return Levels(bn.push(swung_low, axis=0), bn.push(swung_high, axis=0))
 
 
+def known_swings(panel: BarPanel, wing: int = 5) -> Levels:
+    """Return support and resistance as a chart shows them: the last swings that the price has not broken.
+
+    A level that a later close has passed is gone until the next swing; NaN where there is none, and where the
+    panel has no bar. The value at a row uses rows up to it only.
+
+    Parameters
+    ----------
+    panel : BarPanel
+    wing : int
+        Bars on both sides of a swing; so many bars after it happened it becomes known.
+    """
+    bars = Bars(panel)
+    support, resistance = swing_levels(bars, wing)
+    return Levels(
+        bars.spread(np.where(bars.close >= support, support, np.nan)),
+        bars.spread(np.where(bars.close <= resistance, resistance, np.nan)),
+    )
+
+
 def volume_profile(bars: Bars, days: int) -> Profile:
     """Return the volume profile of the last `days` bars, built from blocks of five.
 
@@ -77,13 +100,37 @@ def volume_profile(bars: Bars, days: int) -> Profile:
     typical = (bars.high + bars.low + bars.close) / 3.0
     volume = rolling_sum(bars.volume, _WEEK_BARS)
     price = ratio(rolling_sum(typical * bars.volume, _WEEK_BARS), volume)
-    above, above_value = np.zeros_like(price), np.zeros_like(price)
-    below, below_value = np.zeros_like(price), np.zeros_like(price)
-    for lag in range(0, days - _WEEK_BARS + 1, _WEEK_BARS):
-        level, traded = shift(price, lag), shift(volume, lag)
-        upper = ramp(ratio(level, bars.close) - 1.0, -0.005, 0.005)
-        above += traded * upper
-        above_value += traded * upper * level
-        below += traded * (1.0 - upper)
-        below_value += traded * (1.0 - upper) * level
+    sums = np.zeros((4, *price.shape))
+    # Blocks of rows whose arrays stay in the cache, and one buffer each: a window of 250 bars takes 50 lags.
+    step = max(_BLOCK_CELLS // max(price.shape[1], 1), 1)
+    early = np.full((days, price.shape[1]), np.nan)
+    price, volume = np.concatenate([early, price]), np.concatenate([early, volume])
+    for start in range(0, sums.shape[1], step):
+        close = bars.close[start : start + step]
+        close = np.where(close > 0.0, close, np.nan)
+        part = sums[:, start : start + step]
+        for lag in range(0, days - _WEEK_BARS + 1, _WEEK_BARS):
+            back = slice(days + start - lag, days + start - lag + len(close))
+            _add_block(part, close, price[back], volume[back])
+    above, above_value, below, below_value = sums
     return Profile(ratio(below_value, below), ratio(above_value, above), ratio(above, above + below))
+
+
+def _add_block(sums: FloatArray, close: FloatArray, level: FloatArray, traded: FloatArray) -> None:
+    """Add what traded at `level` to volume and value above and below the close."""
+    above, above_value, below, below_value = sums
+    # ramp(level / close - 1, -blur, blur), in place
+    upper = level / close
+    upper -= 1.0
+    upper += _BLUR
+    upper /= 2.0 * _BLUR
+    np.clip(upper, 0.0, 1.0, out=upper)
+    over = traded * upper
+    above += over
+    over *= level
+    above_value += over
+    np.subtract(1.0, upper, out=upper)
+    upper *= traded
+    below += upper
+    upper *= level
+    below_value += upper

@@ -132,6 +132,15 @@ def parameter(
     ------
     ParameterError
         If the declaration itself makes no sense.
+
+    Examples
+    --------
+    >>> from vnquant.agents import BullAgent
+    >>> [p.name for p in BullAgent.declared()][:3]
+    ['momentum_days', 'fast_days', 'slow_days']
+    >>> BullAgent(momentum_days=3)
+    Traceback (most recent call last):
+    vnquant.errors.ParameterError: ...
     """
     allowed = tuple(choices)
     numeric = not isinstance(default, bool | str)

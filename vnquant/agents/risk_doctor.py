@@ -10,7 +10,8 @@ from vnquant.agents.base import Agent
 from vnquant.agents.evidence import Bars, Evidence, blend
 from vnquant.agents.parameters import parameter
 from vnquant.agents.scores import Note, Scores
-from vnquant.features.indicators import ratio, returns, rolling_mean, rolling_sum, shift
+from vnquant.agents.study import bars_of, gather
+from vnquant.features.indicators import ratio, rolling_mean, rolling_sum, shift
 from vnquant.market.bars import FloatArray
 from vnquant.market.panel import BarPanel
 from vnquant.market.price_band import band_pct
@@ -87,20 +88,19 @@ class RiskDoctorAgent(Agent):
 
     def score(self, panel: BarPanel) -> Scores:
         """Return the risk of every row and symbol, with vetoes and position sizes."""
-        bars = Bars(panel)
+        bars = bars_of(panel)
         sigma = bars.sigma(self.volatility_days)
-        value = rolling_mean(bars.close * bars.volume, self.liquidity_days)
-        locked_up, locked_down = self._locks(bars)
-        floored = rolling_sum(locked_down, _LOCK_WINDOW, min_count=1)
-        scores = blend(
-            bars,
-            {
-                "volatility": self._volatility(sigma),
-                "liquidity": self._liquidity(bars, value),
-                "gaps": self._gaps(bars),
-                "locks": self._lock_risk(locked_up, locked_down),
-            },
+        value = self._value(bars)
+        floored = bars.keep(
+            "floored", lambda: rolling_sum(self._locked_down(bars), _LOCK_WINDOW, min_count=1)
         )
+        observations = {
+            "volatility": self._volatility,
+            "liquidity": self._liquidity,
+            "gaps": self._gaps,
+            "locks": self._locks,
+        }
+        scores = blend(bars, gather(self, bars, observations))
         yearly = 100.0 * sigma * np.sqrt(_SESSIONS_A_YEAR)
         thin, wild, stuck = (
             value < self.veto_value_bn * 1e9,
@@ -138,7 +138,8 @@ class RiskDoctorAgent(Agent):
             position_fraction=size,
         )
 
-    def _volatility(self, sigma: FloatArray) -> Evidence:
+    def _volatility(self, bars: Bars) -> Evidence:
+        sigma = bars.sigma(self.volatility_days)
         yearly = 100.0 * sigma * np.sqrt(_SESSIONS_A_YEAR)
         return Evidence(
             -np.tanh(np.log(yearly / self.usual_volatility_pct) / 0.6),
@@ -147,7 +148,13 @@ class RiskDoctorAgent(Agent):
             values={"yearly": yearly, "locked": 100.0 * sigma * np.sqrt(_LOCKED_SESSIONS)},
         )
 
-    def _liquidity(self, bars: Bars, value: FloatArray) -> Evidence:
+    def _value(self, bars: Bars) -> FloatArray:
+        """Return the value traded on a usual day, VND."""
+        traded = bars.keep("traded", lambda: bars.close * bars.volume)
+        return bars.keep(("traded", self.liquidity_days), lambda: rolling_mean(traded, self.liquidity_days))
+
+    def _liquidity(self, bars: Bars) -> Evidence:
+        value = self._value(bars)
         # A stock that never traded in the window is as thin as can be: one VND a day stands for none.
         relative = np.log10(np.maximum(value, 1.0) / (self.usual_value_bn * 1e9))
         return Evidence(
@@ -168,9 +175,9 @@ class RiskDoctorAgent(Agent):
             values={"usual": usual, "days": self.gap_days},
         )
 
-    def _lock_risk(self, locked_up: FloatArray, locked_down: FloatArray) -> Evidence:
-        up = rolling_sum(locked_up, self.lock_days)
-        down = rolling_sum(locked_down, self.lock_days)
+    def _locks(self, bars: Bars) -> Evidence:
+        up = rolling_sum(self._locked_up(bars), self.lock_days)
+        down = rolling_sum(self._locked_down(bars), self.lock_days)
         # A floor day traps the holder, a ceiling day only the buyer.
         return Evidence(
             0.5 - 1.5 * np.tanh((down + 0.5 * up) / 4.0),
@@ -179,20 +186,34 @@ class RiskDoctorAgent(Agent):
             values={"down": down, "up": up, "days": self.lock_days},
         )
 
-    def _locks(self, bars: Bars) -> tuple[FloatArray, FloatArray]:
-        """Return where a day closed at the ceiling, and at the floor, as 1.0 and 0.0, NaN where unknown."""
-        move = returns(bars.close)
-        near = _LOCK_SHARE * _bands(bars.panel.symbols)
-        known = np.isfinite(move)
-        up = np.where(known, (move >= near) & (bars.close >= bars.high), np.nan)
-        down = np.where(known, (move <= -near) & (bars.close <= bars.low), np.nan)
-        return up, down
+    def _locked_up(self, bars: Bars) -> FloatArray:
+        """Return where a day closed at the ceiling, as 1.0 and 0.0, NaN where unknown."""
+        return bars.keep(
+            "locked up",
+            lambda: np.where(
+                np.isfinite(bars.moves), (bars.moves >= _near(bars)) & (bars.close >= bars.high), np.nan
+            ),
+        )
+
+    def _locked_down(self, bars: Bars) -> FloatArray:
+        """Return where a day closed at the floor, likewise."""
+        return bars.keep(
+            "locked down",
+            lambda: np.where(
+                np.isfinite(bars.moves), (bars.moves <= -_near(bars)) & (bars.close <= bars.low), np.nan
+            ),
+        )
 
     def _position(self, sigma: FloatArray, value: FloatArray) -> FloatArray:
         """Return the largest position as a share of equity."""
         by_risk = self.daily_risk_pct / 100.0 / sigma
         by_market = self.participation_pct / 100.0 * value / (self.equity_mn * 1e6)
         return np.minimum(np.minimum(by_risk, by_market), self.max_position_pct / 100.0)
+
+
+def _near(bars: Bars) -> FloatArray:
+    """Return the move from which a close counts as locked, by symbol."""
+    return _LOCK_SHARE * _bands(bars.panel.symbols)
 
 
 def _bands(symbols: tuple[str, ...]) -> FloatArray:

@@ -9,6 +9,7 @@ from vnquant.agents.base import Agent
 from vnquant.agents.evidence import SIGMA_FLOOR, Bars, Evidence, blend, ramp
 from vnquant.agents.parameters import parameter
 from vnquant.agents.scores import Scores
+from vnquant.agents.study import bars_of, gather
 from vnquant.features.indicators import ratio, returns, rolling_mean, rolling_std, shift, sma
 from vnquant.market.bars import FloatArray
 from vnquant.market.panel import BarPanel
@@ -50,17 +51,15 @@ class ScoutAgent(Agent):
 
     def score(self, panel: BarPanel) -> Scores:
         """Return what is unusual at every row and symbol."""
-        bars = Bars(panel)
-        return blend(
-            bars,
-            {
-                "volume": self._volume(bars),
-                "strength": self._strength(bars),
-                "breadth": self._breadth(bars),
-                "news": self._news(bars),
-                "foreign": self._foreign(bars),
-            },
-        )
+        bars = bars_of(panel)
+        observations = {
+            "volume": self._volume,
+            "strength": self._strength,
+            "breadth": self._breadth,
+            "news": self._news,
+            "foreign": self._foreign,
+        }
+        return blend(bars, gather(self, bars, observations))
 
     def _volume(self, bars: Bars) -> Evidence:
         known = bars.volume > 0.0
@@ -69,7 +68,7 @@ class ScoutAgent(Agent):
         # Log volumes of one stock spread by 0.3 and more; less is a window of equal days.
         spread = np.maximum(shift(rolling_std(level, self.volume_days)), 0.1)
         surprise = (level - usual) / spread
-        move = returns(bars.close)
+        move = bars.moves
         sigmas = move / np.maximum(shift(bars.sigma(self.volume_days)), SIGMA_FLOOR)
         # Only more volume than usual is news; a quiet day says nothing.
         strength = np.tanh(0.5 * np.maximum(surprise, 0.0)) * np.tanh(sigmas)

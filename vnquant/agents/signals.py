@@ -161,6 +161,17 @@ class AgentSignal(msgspec.Struct, frozen=True, kw_only=True):
         """Return one agent's signal, None where it gave none."""
         return next((signal for signal in self.components if signal.agent == agent), None)
 
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row a signal, the verdict's own first: agent, action, score, confidence, reason."""
+        import pandas as pd
+
+        rows = [
+            (s.agent, str(s.action), s.score, s.confidence, s.vetoed, s.reasons[0] if s.reasons else "")
+            for s in (self, *self.components)
+        ]
+        columns = ["agent", "action", "score", "confidence", "vetoed", "reason"]
+        return pd.DataFrame(rows, columns=columns).set_index("agent")
+
     def __str__(self) -> str:
         head = (
             f"{self.symbol}  {self.as_of:%Y-%m-%d %H:%M}  {self.agent}: {self.action}"

@@ -18,6 +18,7 @@ from vnquant.engine.events import (
     StateChanged,
     VerdictReached,
 )
+from vnquant.engine.grid import MODEL_HOURS
 from vnquant.engine.headless import RunSummary, ledger_end, run_span, run_until_signal
 from vnquant.engine.leads import Lead, Origin
 from vnquant.engine.orchestrator import AutonomousOrchestrator
@@ -27,6 +28,7 @@ from vnquant.engine.scanning import RoundReport
 from vnquant.engine.status import OrchestratorStatus
 
 __all__ = (
+    "MODEL_HOURS",
     "AutonomousOrchestrator",
     "Decision",
     "EngineConfig",

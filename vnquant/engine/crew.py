@@ -57,7 +57,7 @@ class Crew:
             trader=trader,
             inbox=inbox,
             model=ModelScan(research, inbox, trader, config=config, tell=tell),
-            news=NewsScan(research, inbox, seen=record.seen, config=config, tell=tell),
+            news=NewsScan(research, inbox, seen=tuple(record.seen), config=config, tell=tell),
             desk=OpportunityDesk(research, inbox, trader, config=config, tell=tell),
             watch=PositionWatch(trader, inbox, calendar=calendar, config=config, tell=tell),
             health=HealthCheck(ledger, inbox, lease_term_s=config.lease_term_s, troubles=troubles, tell=tell),

@@ -18,6 +18,9 @@ _TROUBLE = frozenset(
 )
 
 
+_LOOKS_A_COUNT = 10
+
+
 class Troubles:
     """Which components are in trouble, from what their supervisor told: cheaper than asking each of them."""
 
@@ -55,6 +58,8 @@ class HealthCheck:
         self._troubles = troubles
         self._tell = tell
         self.last: HealthReported | None = None
+        self._looks = 0
+        self._tasks = 0
 
     async def run_once(self, *, due: datetime | None = None) -> HealthReported:
         """Look once.
@@ -73,11 +78,15 @@ class HealthCheck:
         if at - self._renewed_at >= self._term / 3:
             await self._ledger.renew()
             self._renewed_at = at
+        # asyncio makes a list of all tasks to be counted, and leaks grow slowly.
+        if self._looks % _LOOKS_A_COUNT == 0:
+            self._tasks = len(asyncio.all_tasks())
+        self._looks += 1
         self.last = HealthReported(
             at=at,
-            loop_lag_s=0.0 if due is None else max((at - due).total_seconds(), 0.0),
+            loop_lag_s=0.0 if due is None or due >= at else (at - due).total_seconds(),
             leads_waiting=len(self._inbox),
-            tasks=len(asyncio.all_tasks()),
+            tasks=self._tasks,
             troubled=self._troubles.now(),
             lease_expires_at=self._renewed_at + self._term,
         )

@@ -53,7 +53,7 @@ class Inbox:
         stage: Stage,
         *,
         entries: Sequence[JournalEntry] = (),
-        seen: tuple[str, ...] | None = None,
+        seen: Sequence[str] = (),
     ) -> tuple[Lead, ...]:
         """Offer leads, and write down those that were taken; return them.
 
@@ -73,7 +73,7 @@ class Inbox:
             self._tell(LeadFound(at=lead.found_at, lead=lead, admission=admission))
         for entry in entries:
             batch.journal(entry)
-        if seen is not None:
+        if seen:
             self._record.add_seen(batch, seen)
         self.add_discards(batch)
         if accepted:

@@ -48,6 +48,7 @@ class NewsScan:
         self._config = config
         self._tell = tell
         self._seen = dict.fromkeys(seen)
+        self._looked_at: Sequence[Article] = ()
         self.articles: tuple[Article, ...] = ()
 
     async def run_once(self) -> tuple[Lead, ...]:
@@ -61,15 +62,20 @@ class NewsScan:
         at = now()
         async with asyncio.timeout(self._config.news_timeout_s):
             articles = await self._research.news()
-        new = [article for article in articles if article.url not in self._seen]
+        # A feed shows the same headlines for hours, and a source may say so by giving the same list.
+        new = [] if articles is self._looked_at else [a for a in articles if a.url not in self._seen]
+        self._looked_at = articles
         urgent = self._urgent(new, at)
-        leads = self._leads(urgent, at)
-        entries = [_alert(article, at) for article in urgent]
         accepted: tuple[Lead, ...] = ()
-        if new:
-            seen = (*self._seen, *dict.fromkeys(article.url for article in new))[-_REMEMBERED:]
+        if urgent:
+            leads, entries = self._leads(urgent, at), [_alert(article, at) for article in urgent]
+            # Others may be looked at again after a kill: nothing follows from them.
+            seen = tuple(article.url for article in urgent)
             accepted = await self._inbox.offer(leads, Stage.NEWS, entries=entries, seen=seen)
-            self._seen = dict.fromkeys(seen)
+        if new:
+            self._seen |= dict.fromkeys(article.url for article in new)
+            while len(self._seen) > _REMEMBERED:
+                del self._seen[next(iter(self._seen))]
             self.articles = (*new, *self.articles)[:_SHOWN]
         levels = dict(Counter(article.level for article in new))
         self._tell(

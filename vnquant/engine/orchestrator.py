@@ -40,6 +40,7 @@ from vnquant.runtime import (
     install_clock,
     now,
 )
+from vnquant.trading import Fills
 
 __all__ = ("AutonomousOrchestrator",)
 
@@ -93,6 +94,7 @@ class AutonomousOrchestrator:
         self._seed = seed
         self._state = _State.NEW
         self._error = ""
+        self._change: StateChanged | None = None
         self._untold = 0
         self._troubles = Troubles()
         self._crew: Crew | None = None
@@ -104,6 +106,7 @@ class AutonomousOrchestrator:
             tell=self._tell,
         )
         self._root: asyncio.Task[None] | None = None
+        self._begun: asyncio.Future[None] | None = None
         self._ending = asyncio.Event()
 
     # -- lifetime -----------------------------------------------------------------------------------------
@@ -126,11 +129,18 @@ class AutonomousOrchestrator:
             raise StateError("The orchestrator has not been started yet: `await orchestrator.start()`.")
         return self._crew
 
+    @property
+    def fills(self) -> Fills:
+        """The latest fills in the ledger, oldest first; none before the first start."""
+        return Fills() if self._crew is None else Fills(self._crew.record.fills)
+
     async def start(self) -> Self:
         """Open the ledger, go on where it ends, and run in the background; harmless while it runs.
 
         The market's clock becomes the running loop's, which has one at a time: orchestrators of different
-        markets want two loops. A start that is cancelled leaves nothing behind, and can be repeated.
+        markets want two loops. A start that is cancelled leaves nothing behind, and can be repeated. In real
+        time full garbage collections leave out what was there before, until the stop: see
+        `vnquant.runtime.short_collections`.
 
         Raises
         ------
@@ -138,6 +148,8 @@ class AutonomousOrchestrator:
             If another orchestrator works on this ledger.
         LedgerError
             If the ledger cannot be used.
+        StateError
+            If it is stopped before it has started.
         """
         if self._root is not None and not self._root.done():
             if self._state in (_State.RUNNING, _State.PAUSED):
@@ -150,12 +162,21 @@ class AutonomousOrchestrator:
         if not isinstance(loop, VirtualTimeLoop):  # there the loop's time is the market's already
             install_clock(self.research.clock)
         begun: asyncio.Future[None] = loop.create_future()
+        self._begun = begun
         root = self._root = loop.create_task(self._own(begun), name="orchestrator")
+        root.add_done_callback(self._root_ended)
         try:
             await asyncio.shield(begun)
         except asyncio.CancelledError:
             self._ending.set()
             root.cancel()
+            cell = asyncio.current_task()
+            if begun.cancelled() and cell is not None and not cell.cancelling():
+                # Nobody interrupted who waits here, so this must not look like an interrupt.
+                raise StateError(
+                    "The orchestrator was stopped while it was starting. Nothing runs; start it again with "
+                    "`await orchestrator.start()`."
+                ) from None
             raise
         return self
 
@@ -198,6 +219,8 @@ class AutonomousOrchestrator:
         if self._state is not _State.STOPPING:
             self._move(_State.STOPPING)
         self._ending.set()
+        if self._begun is not None and not self._begun.done():
+            root.cancel()  # it is starting: what it waits for is no longer wanted
         done, _ = await asyncio.wait({root}, timeout=grace + 5.0)
         if not done:
             raise StateError(f"The orchestrator has not stopped within {grace + 5.0:g} s: {root.get_stack()}")
@@ -224,6 +247,7 @@ class AutonomousOrchestrator:
             is_live=root is not None and not root.done(),
             error=self._error,
             crew=self._crew,
+            change=self._change,
         )
 
     async def run_all_scanners(self) -> RoundReport:
@@ -311,6 +335,13 @@ class AutonomousOrchestrator:
         else:
             self._move(_State.FAILED if self._error else _State.STOPPED, self._error)
 
+    def _root_ended(self, root: asyncio.Task[None]) -> None:
+        """Release who waits for a start that was stopped before the root task took its first step."""
+        if self._begun is not None:
+            self._begun.cancel()
+        if self._state is _State.STOPPING:
+            self._move(_State.STOPPED)
+
     def _lost(self, error: LeaseLostError) -> None:
         """End: another orchestrator has the ledger."""
         self._error = str(error)
@@ -331,7 +362,8 @@ class AutonomousOrchestrator:
         if state is self._state:
             return
         before, self._state = self._state, state
-        self._tell(StateChanged(at=now(), before=before, state=state, reason=reason))
+        self._change = StateChanged(at=now(), before=before, state=state, reason=reason)
+        self._tell(self._change)
 
     def _tell(self, event: EngineEvent | SupervisionEvent) -> None:
         """Publish an event; the engine waits for no reader."""

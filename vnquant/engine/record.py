@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Self
@@ -19,12 +20,15 @@ from vnquant.engine.rounds import Cursor, Stage
 from vnquant.errors import LeaseLostError, LedgerError
 from vnquant.market import TradingCalendar
 from vnquant.runtime import now
-from vnquant.trading import Batch, Deposit, Ledger, Order, OrderEvent, OrderFilled, Portfolio, apply
+from vnquant.trading import Batch, Deposit, Fill, Ledger, Order, OrderEvent, OrderFilled, Portfolio, apply
 
 __all__ = ("DayStart", "Record")
 
 logger = logging.getLogger(__name__)
 
+_FILLS_KEPT = 10_000
+# A feed repeats a headline for days; what is kept outlasts what a feed still shows.
+_SEEN_KEPT = 1_000
 _CURSOR, _DAY, _LEADS, _WAITS, _SEEN = "engine", "day", "leads", "waits", "seen"
 
 
@@ -44,12 +48,14 @@ class Record:
     portfolio : Portfolio
     orders : dict of str to Order
         Those that are not at their end.
+    fills : deque of Fill
+        The latest, oldest first: what a chart marks.
     leads : dict of str to Lead
         Found, and not settled.
     waits : dict of str to str
         Exits that wait for settlement and were told, by symbol.
-    seen : tuple of str
-        Headlines that were looked at.
+    seen : dict of str to datetime
+        Addresses of the urgent headlines that were looked at, and when, oldest first.
     recent : dict
         Keys of the duplicate filter as they were found.
     cursor : Cursor or None
@@ -62,9 +68,10 @@ class Record:
         self.ledger = ledger
         self.portfolio = portfolio
         self.orders: dict[str, Order] = {}
+        self.fills: deque[Fill] = deque(maxlen=_FILLS_KEPT)
         self.leads: dict[str, Lead] = {}
         self.waits: dict[str, str] = {}
-        self.seen: tuple[str, ...] = ()
+        self.seen: dict[str, datetime] = {}
         self.recent: dict[object, datetime] = {}
         self.cursor: Cursor | None = None
         self.day: DayStart | None = None
@@ -82,9 +89,11 @@ class Record:
         else:
             record = cls(ledger, Portfolio.from_state(past.portfolio, calendar=calendar))
         record.orders = {o.client_order_id: o for o in (*past.open_orders, *past.unanswered)}
+        record.fills.extend(await ledger.fills())
         record.leads = await ledger.kept(_LEADS, Lead)
         record.waits = await ledger.kept(_WAITS, str)
-        record.seen = (await ledger.kept(_SEEN, tuple[str, ...])).get("news", ())
+        seen = await ledger.kept(_SEEN, datetime)
+        record.seen = dict(sorted(seen.items(), key=lambda pair: (pair[1], pair[0])))
         record.recent = dict(past.recent)
         record.day = (await ledger.kept(_DAY, DayStart)).get("start")
         record.cursor = (await ledger.kept(_CURSOR, Cursor)).get("cursor")
@@ -128,6 +137,8 @@ class Record:
         batch.event(event, transactions)
         if transactions:
             batch.portfolio(self.portfolio.state)
+        if isinstance(event, OrderFilled):
+            self.fills.append(event.fill)
         if moved.status.is_final:
             del self.orders[event.client_order_id]
         else:
@@ -155,10 +166,16 @@ class Record:
             del self.waits[symbol]
             batch.forget(_WAITS, symbol)
 
-    def add_seen(self, batch: Batch, urls: tuple[str, ...]) -> None:
-        """Note which headlines were looked at."""
-        self.seen = urls
-        batch.keep(_SEEN, "news", urls)
+    def add_seen(self, batch: Batch, urls: Iterable[str]) -> None:
+        """Note which urgent headlines were looked at; the oldest are forgotten."""
+        at = now()
+        for url in urls:
+            self.seen[url] = at
+            batch.keep(_SEEN, url, at)
+        while len(self.seen) > _SEEN_KEPT:
+            oldest = next(iter(self.seen))
+            del self.seen[oldest]
+            batch.forget(_SEEN, oldest)
 
     def add_day(self, batch: Batch, day: DayStart) -> None:
         """Note the equity with which a session begins."""

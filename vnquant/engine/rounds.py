@@ -8,8 +8,6 @@ the same order. Waiting is bounded: a scan that hangs delays a discussion by the
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import datetime
 from enum import IntEnum
 
@@ -48,28 +46,28 @@ class RoundOrder:
 
     def __init__(self, patience_s: float = 2.0) -> None:
         self._patience_s = patience_s
-        self._busy = dict.fromkeys(Stage, 0)
+        self._busy = [0] * len(Stage)
         self._waiting: set[asyncio.Future[None]] = set()
 
-    @asynccontextmanager
-    async def turn(self, stage: Stage) -> AsyncIterator[None]:
-        """Wait for this stage's turn, and hold later stages back until the end of the block."""
+    def turn(self, stage: Stage) -> Turn:
+        """Wait, in `async with`, for this stage's turn, and hold later stages back until the block ends."""
+        return Turn(self, stage)
+
+    def _begin(self, stage: Stage) -> None:
         self._busy[stage] += 1
-        try:
-            # What else is due at this instant has been woken by now, and says so in its first step.
-            await asyncio.sleep(0)
-            await self._earlier_ones(stage)
-            yield
-        finally:
-            self._busy[stage] -= 1
-            for waiter in self._waiting:
-                if not waiter.done():
-                    waiter.set_result(None)
+
+    def _end(self, stage: Stage) -> None:
+        self._busy[stage] -= 1
+        for waiter in self._waiting:
+            if not waiter.done():
+                waiter.set_result(None)
 
     async def _earlier_ones(self, stage: Stage) -> None:
+        if not any(self._busy[:stage]):
+            return
         loop = asyncio.get_running_loop()
         deadline_s = loop.time() + self._patience_s
-        while any(self._busy[earlier] for earlier in Stage if earlier < stage):
+        while any(self._busy[:stage]):
             waiter: asyncio.Future[None] = loop.create_future()
             self._waiting.add(waiter)
             try:
@@ -79,3 +77,26 @@ class RoundOrder:
                 return
             finally:
                 self._waiting.discard(waiter)
+
+
+class Turn:
+    """One round's place in the order."""
+
+    __slots__ = ("_order", "_stage")
+
+    def __init__(self, order: RoundOrder, stage: Stage) -> None:
+        self._order = order
+        self._stage = stage
+
+    async def __aenter__(self) -> None:
+        self._order._begin(self._stage)
+        try:
+            # What else is due at this instant has been woken by now, and says so in its first step.
+            await asyncio.sleep(0)
+            await self._order._earlier_ones(self._stage)
+        except BaseException:
+            self._order._end(self._stage)
+            raise
+
+    async def __aexit__(self, *exc: object) -> None:
+        self._order._end(self._stage)

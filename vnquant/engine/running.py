@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 
 from sqlalchemy.engine import URL
@@ -15,7 +16,13 @@ from vnquant.engine.events import EngineEvent
 from vnquant.engine.health import Troubles
 from vnquant.engine.research import Research
 from vnquant.errors import LeaseLostError, LedgerError
-from vnquant.runtime import RestartPolicy, SupervisionEvent, Supervisor
+from vnquant.runtime import (
+    RestartPolicy,
+    SupervisionEvent,
+    Supervisor,
+    VirtualTimeLoop,
+    short_collections,
+)
 from vnquant.trading import Ledger
 
 __all__ = ("Component", "crew_on", "supervised")
@@ -78,11 +85,14 @@ async def supervised(
     supervisor = Supervisor(on_event=tell, policy=_POLICY, seed=seed, name="orchestrator:supervisor")
     for name, (run, heartbeat_s) in components.items():
         supervisor.add(name, _guarded(run, lost), heartbeat_s=heartbeat_s)
-    await supervisor.start()
-    try:
-        yield supervisor
-    finally:
-        await supervisor.stop()
+    # On virtual time nobody waits for the loop.
+    is_virtual = isinstance(asyncio.get_running_loop(), VirtualTimeLoop)
+    with nullcontext() if is_virtual else short_collections():
+        await supervisor.start()
+        try:
+            yield supervisor
+        finally:
+            await supervisor.stop()
 
 
 def _guarded(run: Component, lost: Callable[[LeaseLostError], None]) -> Component:

@@ -6,12 +6,16 @@ import asyncio
 from collections.abc import Collection
 from datetime import datetime
 from html import escape
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from vnquant.engine.crew import Crew
-from vnquant.engine.events import HealthReported, OrchestratorState
+from vnquant.engine.events import HealthReported, OrchestratorState, StateChanged
 from vnquant.runtime import ComponentStatus, WorkQueueStatistics, now
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ("OrchestratorStatus", "status_of")
 
@@ -37,6 +41,8 @@ class OrchestratorStatus(msgspec.Struct, frozen=True, kw_only=True):
         Why it failed.
     health : HealthReported or None
         The last look.
+    change : StateChanged or None
+        Since when it is in this state, and why.
     """
 
     state: OrchestratorState
@@ -49,6 +55,7 @@ class OrchestratorStatus(msgspec.Struct, frozen=True, kw_only=True):
     cash_vnd: int = 0
     error: str = ""
     health: HealthReported | None = None
+    change: StateChanged | None = None
 
     def __str__(self) -> str:
         lines = [
@@ -64,6 +71,17 @@ class OrchestratorStatus(msgspec.Struct, frozen=True, kw_only=True):
             for one in self.components.values()
         ]
         return "\n".join(lines)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row a component."""
+        import pandas as pd
+
+        columns = ["name", "state", "restarts", "last_beat", "last_error"]
+        rows = [
+            (one.name, str(one.state), one.restarts, one.last_beat, one.last_error or "")
+            for one in self.components.values()
+        ]
+        return pd.DataFrame(rows, columns=columns).set_index("name")
 
     def __repr__(self) -> str:
         return str(self)
@@ -89,6 +107,7 @@ def status_of(
     is_live: bool,
     error: str,
     crew: Crew | None,
+    change: StateChanged | None = None,
 ) -> OrchestratorStatus:
     """Return the status of an orchestrator in a state, with the crew of its present or last run."""
     status = OrchestratorStatus(
@@ -97,6 +116,7 @@ def status_of(
         components=components,
         tasks=_tasks_of(("orchestrator", *components)) if is_live else (),
         error=error,
+        change=change,
     )
     if crew is None:
         return status

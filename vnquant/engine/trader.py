@@ -35,7 +35,13 @@ __all__ = ("Trader", "price_of")
 
 
 class Trader:
-    """The broker and the record, moved together. Made by `Trader.begin`."""
+    """The broker and the record, moved together. Made by `Trader.begin`.
+
+    Attributes
+    ----------
+    last_quotes : dict of str to Quote
+        What the board said last of each symbol that was asked for.
+    """
 
     def __init__(
         self,
@@ -50,6 +56,7 @@ class Trader:
         self.record = record
         self.broker = broker
         self.universe = universe
+        self.last_quotes: dict[str, Quote] = {}
         self._quotes = quotes
         self._config = config
         self._tell = tell
@@ -85,11 +92,13 @@ class Trader:
         timeout_s = self._config.board_timeout_s
         try:
             async with asyncio.timeout(timeout_s):
-                return await self._quotes.quotes(symbols)
+                board = await self._quotes.quotes(symbols)
         except TimeoutError as exc:
             raise SourceTimeoutError(
                 f"No quotes from {self._quotes.name} within {timeout_s:g} s.", source=self._quotes.name
             ) from exc
+        self.last_quotes.update(board.quotes)
+        return board
 
     def view(self, board: QuoteBoard, at: datetime) -> RiskView:
         """Return what the limits look at; symbols that the board left out count at cost."""
@@ -119,6 +128,8 @@ class Trader:
     async def place_within(self, orders: Sequence[Order], batch: Batch, stage: Stage) -> tuple[Order, ...]:
         """Do the same for a caller that holds `record.writing`."""
         record = self.record
+        # In the order in which a restart would answer for them: it must not matter to the fills.
+        orders = sorted(orders, key=lambda order: order.client_order_id)
         for order in orders:
             record.add_intent(batch, order)
         try:

@@ -14,9 +14,11 @@ import msgspec
 import numpy as np
 
 from vnquant.features import indicators as ind
+from vnquant.features.forks import Forked, as_array
 from vnquant.features.gaps import Gaps
 from vnquant.market.bars import FloatArray
 from vnquant.market.panel import BarPanel
+from vnquant.market.running import RunningSession
 
 __all__ = ("DEFAULT_FEATURES", "Feature", "FeatureInputs")
 
@@ -31,12 +33,33 @@ class FeatureInputs:
     session is scaled up by the usual share of volume traded by now.
     """
 
-    def __init__(self, panel: BarPanel, gaps: Gaps) -> None:
-        self.open = gaps.squeeze(panel.open)
-        self.high = gaps.squeeze(panel.high)
-        self.low = gaps.squeeze(panel.low)
-        self.close = gaps.squeeze(panel.close)
-        self.volume = gaps.squeeze(panel.full_day_volume)
+    def __init__(
+        self, open: FloatArray, high: FloatArray, low: FloatArray, close: FloatArray, volume: FloatArray
+    ) -> None:
+        self.open = open
+        self.high = high
+        self.low = low
+        self.close = close
+        self.volume = volume
+
+    @classmethod
+    def of(cls, panel: BarPanel, gaps: Gaps) -> FeatureInputs:
+        """Squeeze the gaps out of a panel."""
+        given = (panel.open, panel.high, panel.low, panel.close, panel.full_day_volume)
+        return cls(*(gaps.squeeze(x) for x in given))
+
+    @classmethod
+    def forked(cls, running: RunningSession) -> FeatureInputs:
+        """Fork the completed sessions into each instant of a running one."""
+        past = running.complete
+        pairs = (
+            (past.open, running.open),
+            (past.high, running.high),
+            (past.low, running.low),
+            (past.close, running.close),
+            (past.volume, running.full_day_volume),
+        )
+        return cls(*(as_array(Forked.of(history, last)) for history, last in pairs))
 
     @cached_property
     def log_return(self) -> FloatArray:

@@ -21,6 +21,7 @@ import bottleneck as bn
 import numpy as np
 
 from vnquant.errors import AlignmentError, ParameterError
+from vnquant.features.forks import as_array, as_forked, cellwise
 from vnquant.market.bars import FloatArray
 
 __all__ = (
@@ -79,6 +80,8 @@ def shift(x: FloatArray, rows: int = 1) -> FloatArray:
         raise ParameterError(
             f"shift by {rows} rows would read the future; use rows >= 0.", name="rows", value=rows
         )
+    if (forked := as_forked(x)) is not None:
+        return as_array(forked.shift(rows))
     moved = np.full_like(x, np.nan, dtype=np.float64)
     if rows < len(x):
         moved[rows:] = x[: len(x) - rows]
@@ -92,7 +95,7 @@ def change(x: FloatArray, rows: int = 1) -> FloatArray:
 
 def returns(close: FloatArray, rows: int = 1) -> FloatArray:
     """Return the simple return over `rows` rows, 0.01 for one per cent; NaN where either end is missing."""
-    return np.subtract(ratio(close, shift(close, rows)), 1.0)
+    return ratio(close, shift(close, rows)) - 1.0
 
 
 def log_returns(close: FloatArray, rows: int = 1) -> FloatArray:
@@ -100,13 +103,12 @@ def log_returns(close: FloatArray, rows: int = 1) -> FloatArray:
     return change(_log(close), rows)
 
 
+@cellwise
 def ratio(numerator: FloatArray, denominator: FloatArray) -> FloatArray:
     """Return numerator / denominator, NaN where the denominator is not positive."""
     denominator = np.asarray(denominator, dtype=np.float64)
-    usable = denominator > 0.0
-    out: FloatArray = np.divide(
-        numerator, denominator, out=np.full(np.shape(denominator), np.nan), where=usable
-    )
+    shape = np.broadcast_shapes(np.shape(numerator), np.shape(denominator))
+    out: FloatArray = np.divide(numerator, denominator, out=np.full(shape, np.nan), where=denominator > 0.0)
     return out
 
 
@@ -150,18 +152,13 @@ def rolling_std(x: FloatArray, window: int, *, min_count: int | None = None) -> 
             f"a deviation needs a window of 2 rows or more, got {window}.", name="window", value=window
         )
     spread = _moving(bn.move_std, x, window, min_count)
-    level = _moving(bn.move_mean, np.abs(x), window, min_count)
-    spread[spread <= _FLAT * level] = 0.0
-    return spread
+    return _flattened(spread, _moving(bn.move_mean, np.abs(x), window, min_count))
 
 
 def zscore(x: FloatArray, window: int, *, min_count: int | None = None) -> FloatArray:
     """Return how many deviations x stands from its mean over the last `window` rows; 0 in a flat window."""
     spread = rolling_std(x, window, min_count=min_count)
-    distance = x - rolling_mean(x, window, min_count=min_count)
-    score = np.divide(distance, spread, out=np.zeros_like(spread), where=spread > 0.0)
-    score[np.isnan(spread) | np.isnan(distance)] = np.nan
-    return score
+    return _in_deviations(x - rolling_mean(x, window, min_count=min_count), spread)
 
 
 def volatility(close: FloatArray, window: int, *, min_count: int | None = None) -> FloatArray:
@@ -189,6 +186,8 @@ def wilder(x: FloatArray, window: int, *, min_count: int | None = None) -> Float
 
 
 def _recursive(x: FloatArray, weight: float, min_count: int) -> FloatArray:
+    if (forked := as_forked(x)) is not None:
+        return as_array(forked.recursive(weight, min_count, lambda x: _recursive(x, weight, min_count)))
     values = np.asarray(x, dtype=np.float64)
     there = np.isfinite(values)
     seen = np.cumsum(there, axis=0)
@@ -216,21 +215,15 @@ def rsi(close: FloatArray, window: int = 14) -> FloatArray:
     moves = _bar_change(close)
     gain = wilder(np.maximum(moves, 0.0), window)
     loss = wilder(np.maximum(-moves, 0.0), window)
-    total = gain + loss
-    strength = np.divide(gain, total, out=np.full_like(total, 0.5), where=total > 0.0)
-    strength[np.isnan(total)] = np.nan
-    return 100.0 * strength
+    return 100.0 * _share_of_gains(gain, gain + loss)
 
 
 def true_range(high: FloatArray, low: FloatArray, close: FloatArray) -> FloatArray:
     """Return the true range: the day's range, stretched to the previous close (that before a gap)."""
     _check_same(high, low, close)
     before = _previous(close)
-    top = np.fmax(high, before)
-    bottom = np.fmin(low, before)
-    out = top - bottom
-    out[np.isnan(high) | np.isnan(low)] = np.nan
-    return out
+    # A sum with a missing high or low is missing; the extremes alone would look over it.
+    return np.fmax(high, before) - np.fmin(low, before) + 0.0 * (high + low)
 
 
 def atr(high: FloatArray, low: FloatArray, close: FloatArray, window: int = 14) -> FloatArray:
@@ -271,6 +264,8 @@ def obv(close: FloatArray, volume: FloatArray) -> FloatArray:
 
 def _previous(x: FloatArray) -> FloatArray:
     """Return the last value before each row, looking over gaps."""
+    if (forked := as_forked(x)) is not None:
+        return as_array(forked.previous())
     return (
         shift(bn.push(np.asarray(x, dtype=np.float64), axis=0)) if len(x) else np.asarray(x, dtype=np.float64)
     )
@@ -281,6 +276,27 @@ def _bar_change(x: FloatArray) -> FloatArray:
     return np.subtract(x, _previous(x))
 
 
+@cellwise
+def _flattened(spread: FloatArray, level: FloatArray) -> FloatArray:
+    """Return deviations, those of flat windows exactly 0."""
+    return np.where(spread <= _FLAT * level, 0.0, spread)
+
+
+@cellwise
+def _in_deviations(distance: FloatArray, spread: FloatArray) -> FloatArray:
+    score = np.divide(distance, spread, out=np.zeros_like(spread), where=spread > 0.0)
+    score[np.isnan(spread) | np.isnan(distance)] = np.nan
+    return score
+
+
+@cellwise
+def _share_of_gains(gain: FloatArray, total: FloatArray) -> FloatArray:
+    strength = np.divide(gain, total, out=np.full_like(total, 0.5), where=total > 0.0)
+    strength[np.isnan(total)] = np.nan
+    return strength
+
+
+@cellwise
 def _log(x: FloatArray) -> FloatArray:
     x = np.asarray(x, dtype=np.float64)
     return np.log(x, out=np.full_like(x, np.nan), where=x > 0.0)
@@ -289,7 +305,6 @@ def _log(x: FloatArray) -> FloatArray:
 def _moving(kernel: object, x: FloatArray, window: int, min_count: int | None) -> FloatArray:
     """Run a bottleneck kernel along time; it wants a window no longer than the array."""
     _check_window(window)
-    values = np.asarray(x, dtype=np.float64)
     needed = math.ceil(0.8 * window) if min_count is None else min_count
     if not 1 <= needed <= window:
         raise ParameterError(
@@ -297,6 +312,9 @@ def _moving(kernel: object, x: FloatArray, window: int, min_count: int | None) -
             name="min_count",
             value=min_count,
         )
+    if (forked := as_forked(x)) is not None:
+        return as_array(forked.moving(kernel, window, needed))
+    values = np.asarray(x, dtype=np.float64)
     if len(values) < needed or values.size == 0:
         return np.full(values.shape, np.nan)
     out: FloatArray = kernel(values, min(window, len(values)), min_count=needed, axis=0)  # type: ignore[operator]

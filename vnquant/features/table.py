@@ -14,9 +14,11 @@ import numpy as np
 from vnquant.errors import AlignmentError, InputError, ParameterError
 from vnquant.features.context import CONTEXT_NAMES, MarketContext
 from vnquant.features.definitions import DEFAULT_FEATURES, Feature, FeatureInputs
+from vnquant.features.forks import as_forked
 from vnquant.features.gaps import Gaps
 from vnquant.market.bars import FloatArray, TimeArray
 from vnquant.market.panel import BarPanel
+from vnquant.market.running import RunningSession
 
 __all__ = ("WARMUP_BARS", "FeatureSet", "Features", "compute_features")
 
@@ -106,7 +108,7 @@ class FeatureSet:
             otherwise it is read off the panel.
         """
         gaps = Gaps(panel.present)
-        inputs = FeatureInputs(panel, gaps)
+        inputs = FeatureInputs.of(panel, gaps)
         rows, columns = panel.shape
         # Feature-major while it is filled, since each feature is written as one block.
         values = np.empty((len(self.names), rows, columns))
@@ -123,6 +125,37 @@ class FeatureSet:
             values[len(self.features) :] = np.where(panel.present, market.T[:, :, None], np.nan)
         values[~np.isfinite(values)] = np.nan
         return Features(self.names, panel.symbols, panel.timestamps, np.moveaxis(values, 0, -1))
+
+    def compute_session(self, running: RunningSession, inputs: FeatureInputs | None = None) -> FloatArray:
+        """Compute the last row of the table at each instant of a running session, shape (S, N, F).
+
+        Parameters
+        ----------
+        running : RunningSession
+            Its completed sessions lack no bar.
+        inputs : FeatureInputs, optional
+            `FeatureInputs.forked(running)`, where the caller has made it already.
+
+        Raises
+        ------
+        InputError, TypeError
+            If the history has gaps, or a feature does something that forked arrays cannot; compute the panels
+            one by one then.
+        """
+        inputs = FeatureInputs.forked(running) if inputs is None else inputs
+        shape = (len(running.instants), len(running.complete.symbols))
+        values = np.empty((*shape, len(self.names)))
+        for k, feature in enumerate(self.features):
+            column = as_forked(feature.compute(inputs))
+            if column is None:
+                raise TypeError(f"feature {feature.name!r} left the forked arrays; return what they gave")
+            values[:, :, k] = column.last
+        if self.context:
+            market = MarketContext.of(running.complete).before(np.atleast_1d(running.session))
+            values[:, :, len(self.features) :] = np.where(running.started[:, :, None], market, np.nan)
+        values[~np.isfinite(values)] = np.nan
+        values[~running.started] = np.nan
+        return values
 
     def fingerprint(self) -> str:
         """Return a hash of what the columns mean: names, version, and the code of each definition."""

@@ -18,6 +18,7 @@ from vnquant.market.price_band import (
 )
 from vnquant.market.quality import Example, Finding, QualityReport, data_report
 from vnquant.market.resample import FIELD_AGG, OHLCV_AGG, align, interval_minutes, resample
+from vnquant.market.running import RunningSession
 from vnquant.market.sessions import (
     Phase,
     SessionWindow,
@@ -58,6 +59,7 @@ __all__ = (
     "PriceLimits",
     "QualityReport",
     "Quote",
+    "RunningSession",
     "SessionWindow",
     "Symbol",
     "TimeArray",

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from vnquant.errors import AlignmentError, RecordError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ("Bar", "BarSeries", "FloatArray", "Quote", "TimeArray")
 
@@ -63,7 +67,7 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True):
         return None if self.last_price is None else self.last_price - self.reference_price
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@dataclass(frozen=True, eq=False, repr=False, slots=True)
 class BarSeries:
     """Bars of one symbol as columns, ascending in time, each timestamp once.
 
@@ -102,3 +106,18 @@ class BarSeries:
 
     def __len__(self) -> int:
         return len(self.timestamps)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row a bar, indexed by date."""
+        import pandas as pd
+
+        index = pd.DatetimeIndex(self.timestamps, name="date")
+        columns = ("open", "high", "low", "close", "volume")
+        return pd.DataFrame({name: getattr(self, name) for name in columns}, index=index)
+
+    def __repr__(self) -> str:
+        if not len(self):
+            return f"BarSeries({self.symbol}, no bars)"
+        span = f"{str(self.timestamps[0])[:16]} to {str(self.timestamps[-1])[:16]}".replace("T00:00", "")
+        malformed = f", {len(self.problems)} malformed" if self.problems else ""
+        return f"BarSeries({self.symbol}, {len(self)} bars, {span}{malformed})"

@@ -60,6 +60,16 @@ class TradingCalendar:
     first, last : date
         The span that the closures cover; a question outside it raises DateRangeError, since an answer would
         be a guess.
+
+    Examples
+    --------
+    >>> from datetime import date
+    >>> from vnquant.market import default_calendar
+    >>> calendar = default_calendar()
+    >>> calendar.is_trading_day(date(2025, 1, 29))  # Tet
+    False
+    >>> calendar.next_session(date(2025, 1, 24))
+    datetime.date(2025, 2, 3)
     """
 
     def __init__(self, closures: Iterable[Closure], *, first: date = _FIRST, last: date = _LAST) -> None:

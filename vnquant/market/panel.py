@@ -53,6 +53,21 @@ class BarPanel:
     fields : mapping of str to float64, shape (T, N)
         Optional aligned knowledge, such as `expected_return`, `forecast_confidence`, `news_sentiment` and
         `foreign_net`; NaN where unknown.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> rows = [("FPT", "2025-06-02", 100_000), ("FPT", "2025-06-03", 101_000), ("VCB", "2025-06-03", 60_000)]
+    >>> frame = pd.DataFrame(rows, columns=["symbol", "date", "close"])
+    >>> frame = frame.assign(open=frame.close, high=frame.close, low=frame.close, volume=1_000)
+    >>> panel = BarPanel.from_frame(frame)
+    >>> panel
+    BarPanel(2 x 2 symbols, 1D, 2025-06-02 to 2025-06-03)
+    >>> panel.close
+    array([[100000.,     nan],
+           [101000.,  60000.]])
+    >>> panel.select("FPT").up_to("2025-06-02").shape
+    (1, 1)
     """
 
     symbols: tuple[str, ...]

@@ -174,6 +174,12 @@ def price_limits(
     ------
     InputError
         If the reference is below 1 VND, or the security is a warrant.
+
+    Examples
+    --------
+    >>> limits = price_limits(28_900)
+    >>> limits.floor, limits.reference, limits.ceiling
+    (26900, 28900, 30900)
     """
     if security == "warrant":
         raise InputError("A warrant's band follows the underlying share's move and its conversion ratio.")

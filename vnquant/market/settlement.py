@@ -51,6 +51,12 @@ def settlement_date(trade_date: date, calendar: TradingCalendar | None = None) -
     ------
     DateRangeError
         If the trade date is no session, or the answer lies outside the calendar.
+
+    Examples
+    --------
+    >>> from datetime import date
+    >>> settlement_date(date(2025, 6, 5))  # a Thursday
+    datetime.date(2025, 6, 9)
     """
     days = default_calendar() if calendar is None else calendar
     return days.add_sessions(_traded(trade_date, days), _rule(trade_date).settles_after)

@@ -7,12 +7,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from enum import StrEnum
 from functools import cache
+from html import escape
 from importlib import resources
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
 from vnquant.errors import EmptySelectionError, UnknownSymbolError
+from vnquant.tables import html_table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = (
     "EXCHANGE_ORDER",
@@ -79,7 +84,18 @@ class Symbol(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Universe(Mapping[str, Symbol]):
-    """The symbols that VN-Quant knows, by ticker, in a fixed order."""
+    """The symbols that VN-Quant knows, by ticker, in a fixed order.
+
+    Examples
+    --------
+    >>> universe = load_universe()
+    >>> universe
+    Universe(102 symbols: 82 HOSE, 10 HNX, 10 UPCOM)
+    >>> universe["FPT"].company, str(universe["FPT"].exchange)
+    ('CTCP FPT', 'HOSE')
+    >>> universe.check(["fpt", "VCB"])
+    ('FPT', 'VCB')
+    """
 
     __slots__ = ("_symbols",)
 
@@ -144,6 +160,23 @@ class Universe(Mapping[str, Symbol]):
             found.exchange if (found := self._symbols.get(ticker)) is not None else Exchange.HOSE
             for ticker in symbols
         )
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row a symbol, indexed by ticker: exchange, sector, company, lot size."""
+        import pandas as pd
+
+        rows = [
+            msgspec.structs.asdict(symbol) | {"exchange": str(symbol.exchange)} for symbol in self.values()
+        ]
+        return pd.DataFrame(rows).set_index("ticker")
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(self._symbols)
+
+    def _repr_html_(self) -> str:
+        rows = [(sector, str(len(tickers)), " ".join(tickers)) for sector, tickers in self.sectors.items()]
+        table = html_table(("sector", "symbols", "tickers"), rows, left=(0, 2))
+        return f"<p>{escape(repr(self))}</p>{table}"
 
     def __repr__(self) -> str:
         counts = dict.fromkeys(EXCHANGE_ORDER, 0)

@@ -104,6 +104,11 @@ def tick_size(
     ------
     InputError
         If the price is not positive, or the exchange trades no such security.
+
+    Examples
+    --------
+    >>> tick_size(9_900), tick_size(31_000), tick_size(121_000), tick_size(31_000, "HNX")
+    (10, 50, 100, 100)
     """
     if not price_vnd > 0:
         raise InputError(f"A price must be positive to have a tick size, got {price_vnd!r} VND.")

@@ -12,7 +12,7 @@ from vnquant.features import indicators as ind
 from vnquant.market.bars import FloatArray
 from vnquant.market.panel import BarPanel
 
-__all__ = ("CONFIDENCE_WEIGHTS", "Surroundings", "blend")
+__all__ = ("CONFIDENCE_WEIGHTS", "Surroundings", "blend", "market_regime", "symbol_parts")
 
 IndexArray = npt.NDArray[np.intp]
 
@@ -44,23 +44,19 @@ class Surroundings:
 
     def __init__(self, panel: BarPanel, *, context: MarketContext | None = None) -> None:
         gaps = Gaps(panel.present)
-        close = gaps.squeeze(panel.close)
-        volume = gaps.squeeze(panel.full_day_volume)
-        daily = ind.volatility(close, 20)
-        recent, usual = np.log1p(ind.rolling_mean(volume, 5)), np.log1p(ind.rolling_mean(volume, 60))
-        votes = (
-            ind.log_returns(close, 5),
-            ind.log_returns(close, 20),
-            close - ind.sma(close, 50),
-            ind.macd(close).histogram,
-            ind.rsi(close, 14) - 50.0,
-        )
-        self.calm = gaps.spread(np.clip((_WILD - daily) / (_WILD - _QUIET), 0.0, 1.0))
-        self.activity = gaps.spread(1.0 / (1.0 + np.exp(np.clip(usual - recent, -30.0, 30.0))))
-        self.trend = gaps.spread(sum((np.sign(v) for v in votes[1:]), np.sign(votes[0])) / len(votes))
+        parts = symbol_parts(gaps.squeeze(panel.close), gaps.squeeze(panel.full_day_volume))
+        self.calm, self.activity, self.trend = (gaps.spread(part) for part in parts)
         known = (MarketContext.of(panel) if context is None else context).before(panel.timestamps)
-        regime = np.tanh(np.nan_to_num(known[:, 1]) / 1.5)
-        self.market = np.broadcast_to(regime[:, None], panel.shape)
+        self.market = np.broadcast_to(market_regime(known)[:, None], panel.shape)
+
+    @classmethod
+    def at(
+        cls, calm: FloatArray, activity: FloatArray, trend: FloatArray, market: FloatArray
+    ) -> Surroundings:
+        """Return surroundings whose parts are known."""
+        known = object.__new__(cls)
+        known.calm, known.activity, known.trend, known.market = calm, activity, trend, market
+        return known
 
     def rows(self, which: slice) -> Surroundings:
         """Return the surroundings of a run of rows."""
@@ -71,10 +67,31 @@ class Surroundings:
         return self._part((rows, columns))
 
     def _part(self, which: Any) -> Surroundings:
-        part = object.__new__(Surroundings)
-        for name in ("calm", "activity", "trend", "market"):
-            setattr(part, name, getattr(self, name)[which])
-        return part
+        return Surroundings.at(self.calm[which], self.activity[which], self.trend[which], self.market[which])
+
+
+def symbol_parts(close: FloatArray, volume: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return calm, activity and trend of bars without gaps; `volume` is that of whole days."""
+    daily = ind.volatility(close, 20)
+    recent, usual = np.log1p(ind.rolling_mean(volume, 5)), np.log1p(ind.rolling_mean(volume, 60))
+    votes = (
+        ind.log_returns(close, 5),
+        ind.log_returns(close, 20),
+        close - ind.sma(close, 50),
+        ind.macd(close).histogram,
+        ind.rsi(close, 14) - 50.0,
+    )
+    return (
+        np.clip((_WILD - daily) / (_WILD - _QUIET), 0.0, 1.0),
+        1.0 / (1.0 + np.exp(np.clip(usual - recent, -30.0, 30.0))),
+        sum((np.sign(v) for v in votes[1:]), np.sign(votes[0])) / len(votes),
+    )
+
+
+def market_regime(context: FloatArray) -> FloatArray:
+    """Return the direction of the market, -1..1, from rows of its context, shape (T, 4)."""
+    regime: FloatArray = np.tanh(np.nan_to_num(context[:, 1]) / 1.5)
+    return regime
 
 
 def blend(expected_return: FloatArray, accuracy: FloatArray | float, around: Surroundings) -> FloatArray:

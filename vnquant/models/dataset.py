@@ -13,7 +13,7 @@ from vnquant.features import indicators as ind
 from vnquant.market.bars import FloatArray
 from vnquant.market.panel import BarPanel
 
-__all__ = ("Dataset", "build_dataset", "horizon_deviation")
+__all__ = ("Dataset", "bar_deviation", "build_dataset", "horizon_deviation")
 
 IntArray = npt.NDArray[np.int64]
 
@@ -61,12 +61,18 @@ def horizon_deviation(panel: BarPanel, horizon: int) -> FloatArray:
     The mean of the variances over 20 and 60 bars: the short one follows clusters, the long one steadies it.
     """
     gaps = Gaps(panel.present)
-    moves = ind.log_returns(gaps.squeeze(panel.close))
+    spread: FloatArray = gaps.spread(bar_deviation(gaps.squeeze(panel.close), horizon))
+    return spread
+
+
+def bar_deviation(close: FloatArray, horizon: int) -> FloatArray:
+    """Return the same for closes without gaps."""
+    moves = ind.log_returns(close)
     short = ind.rolling_std(moves, 20)
     long = ind.rolling_std(moves, 60, min_count=_LEAST_BARS)
     daily = np.sqrt(0.5 * short * short + 0.5 * long * long)
-    spread: FloatArray = gaps.spread(np.maximum(daily, 0.003)) * np.sqrt(horizon)
-    return spread
+    deviation: FloatArray = np.maximum(daily, 0.003) * np.sqrt(horizon)
+    return deviation
 
 
 def build_dataset(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple, Self
 
@@ -12,6 +13,7 @@ from vnquant.errors import ModelError
 from vnquant.features import WARMUP_BARS, FeatureSet, MarketContext
 from vnquant.market.bars import FloatArray, TimeArray
 from vnquant.market.panel import BarPanel
+from vnquant.market.running import RunningSession
 from vnquant.models.calibration import Calibration
 from vnquant.models.confidence import Surroundings
 from vnquant.models.config import ModelConfig
@@ -20,6 +22,7 @@ from vnquant.models.fingerprint import model_fingerprint
 from vnquant.models.prediction import Prediction, action_for
 from vnquant.models.predictor import Explains, LightGBMPredictor, Predictor
 from vnquant.models.report import ModelReport, make_report
+from vnquant.models.session_forecast import SessionForecast, forecast_session
 from vnquant.models.state import decode_state, encode_state
 from vnquant.models.walk_forward import (
     Forecasts,
@@ -236,6 +239,25 @@ class ForecastModel:
             )
             for k, (row, column) in enumerate(zip(rows, columns, strict=True))
         }
+
+    def predict_session(self, running: RunningSession) -> SessionForecast:
+        """Predict every symbol at each instant of a session, as `predict` does at one, all together.
+
+        Raises
+        ------
+        InputError, TypeError
+            If the completed sessions have gaps, or a feature of one's own cannot be computed that way.
+        """
+        final, calibration = self._ready()
+        past = running.complete.tail(_TAIL - 1)
+        return forecast_session(
+            replace(running, complete=past),
+            features=self.features,
+            final=final,
+            calibration=calibration,
+            config=self.config,
+            explain=lambda matrix, scale: self._drivers(final, matrix, scale),
+        )
 
     def history(self, panel: BarPanel, *, context: MarketContext | None = None) -> ForecastHistory:
         """Return the forecasts of every row, out of sample.

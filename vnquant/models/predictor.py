@@ -147,6 +147,10 @@ class LightGBMPredictor:
         found: FloatArray = self._fitted_booster().predict(X, num_threads=self.threads)
         return found
 
+    def predict_many(self, X: FloatArray) -> FloatArray:
+        """Return the same as `predict` for thousands of rows, faster; the last bit may differ."""
+        return self._trees().predict_many(X)
+
     def contributions(self, X: FloatArray) -> FloatArray:
         """Return how much each feature moved each prediction, shape (rows, features)."""
         return self._trees().contributions(X)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from vnquant.news.article_list import Articles
 from vnquant.news.articles import AlertLevel, Article, EventType, alert_level, article_from, event_type
 from vnquant.news.field import news_sentiment
 from vnquant.news.linking import link_symbols
@@ -10,6 +11,7 @@ from vnquant.news.sentiment import Sentiment, SentimentLabel, score_sentiment
 __all__ = (
     "AlertLevel",
     "Article",
+    "Articles",
     "EventType",
     "Sentiment",
     "SentimentLabel",

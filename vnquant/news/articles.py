@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
+from html import escape
 
 import msgspec
 
@@ -169,6 +170,26 @@ class Article(msgspec.Struct, frozen=True, kw_only=True):
     sentiment: Sentiment
     event: EventType
     level: AlertLevel
+
+    def __str__(self) -> str:
+        when = "time unknown" if self.published_at is None else f"{self.published_at:%Y-%m-%d %H:%M}"
+        about = f"  {' '.join(self.symbols)}" if self.symbols else ""
+        return f"{when}  {self.level} {self.sentiment.score:+.2f}{about}  {self.title} ({self.source})"
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        # The address comes from a feed: only what a browser opens as a page becomes a link.
+        title, address = escape(self.title), self.url if self.url.startswith(("https://", "http://")) else ""
+        linked = f'<a href="{escape(address)}" rel="noopener noreferrer">{title}</a>' if address else title
+        when = "time unknown" if self.published_at is None else f"{self.published_at:%Y-%m-%d %H:%M}"
+        said = f"{self.level} · {self.sentiment.label} {self.sentiment.score:+.2f} · {self.event}"
+        about = f" · {' '.join(self.symbols)}" if self.symbols else ""
+        return (
+            f"<div><p><b>{linked}</b></p><p>{escape(self.summary)}</p>"
+            f"<p><small>{when} · {escape(self.source)} · {escape(said + about)}</small></p></div>"
+        )
 
 
 def article_from(item: FeedItem, universe: Mapping[str, Symbol] | None = None) -> Article:

@@ -77,6 +77,11 @@ def link_symbols(text: str, universe: Mapping[str, Symbol] | None = None) -> tup
     -----
     A ticker that is also a word, such as CEO or VND, counts only where the text marks it as one: "(CEO)",
     "cổ phiếu CEO", "CEO:" at the start, or in a list of tickers.
+
+    Examples
+    --------
+    >>> link_symbols("Vietcombank và FPT báo lãi kỷ lục")
+    ('VCB', 'FPT')
     """
     known = load_universe() if universe is None else universe
     composed = unicodedata.normalize("NFC", text)

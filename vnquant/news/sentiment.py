@@ -51,7 +51,15 @@ class _Word(NamedTuple):
 
 
 def score_sentiment(text: str) -> Sentiment:
-    """Return the sentiment of a Vietnamese text, best of a headline."""
+    """Return the sentiment of a Vietnamese text, best of a headline.
+
+    Examples
+    --------
+    >>> str(score_sentiment("Lợi nhuận quý 3 giảm mạnh").label)
+    'negative'
+    >>> str(score_sentiment("Lãi ròng tăng gấp đôi, vượt kế hoạch").label)
+    'positive'
+    """
     tokens = syllables(text)
     if not tokens or is_routine(text):
         return Sentiment(label="neutral", score=0.0)

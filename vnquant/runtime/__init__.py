@@ -3,8 +3,10 @@
 from vnquant.runtime.bus import EventBus
 from vnquant.runtime.bus_statistics import BusStatistics, SubscriptionStatistics, WhenFull
 from vnquant.runtime.clock import ICT, MarketClock, install_clock, now, wall_now
+from vnquant.runtime.collector import short_collections
 from vnquant.runtime.heartbeat import beat, current_component
 from vnquant.runtime.holds import ClockHold, hold_clock
+from vnquant.runtime.interrupts import wake_on_interrupt
 from vnquant.runtime.restart import RestartPolicy
 from vnquant.runtime.schedule import Overrun, Schedule, ScheduleStatistics, Sessions, Tick
 from vnquant.runtime.stalls import Stall, StallWatch
@@ -62,6 +64,8 @@ __all__ = (
     "install_clock",
     "now",
     "run_virtual",
+    "short_collections",
     "sliding_window",
+    "wake_on_interrupt",
     "wall_now",
 )

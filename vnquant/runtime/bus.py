@@ -59,6 +59,20 @@ class EventBus:
         async with bus.subscribe(Quote, when_full="conflate", key=lambda q: q.symbol) as quotes:
             async for quote in quotes:
                 ...
+
+    >>> import asyncio
+    >>> import msgspec
+    >>> class Price(msgspec.Struct):
+    ...     symbol: str
+    ...     vnd: int
+    >>> async def last_price() -> int:
+    ...     bus = EventBus()
+    ...     async with bus.subscribe(Price, when_full="conflate", maxsize=1) as prices:
+    ...         for vnd in (100_000, 100_500, 101_000):
+    ...             await bus.publish(Price("FPT", vnd))
+    ...         return (await anext(prices)).vnd
+    >>> await last_price()
+    101000
     """
 
     def __init__(self, maxsize: int = 1000) -> None:

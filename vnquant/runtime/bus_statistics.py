@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
+
+from vnquant.tables import html_table, text_table
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ("BusStatistics", "SubscriptionStatistics", "WhenFull")
+
+_HEADER = ("name", "topic", "when full", "waiting", "delivered", "dropped", "conflated", "max lag")
 
 WhenFull = Literal["block", "drop_oldest", "drop_newest", "conflate"]
 
@@ -67,6 +72,35 @@ class BusStatistics(msgspec.Struct, frozen=True, kw_only=True):
     """Events that left the backlog unprocessed, because newer ones came."""
     subscriptions: tuple[SubscriptionStatistics, ...]
     """Those that are open, in order of subscription."""
+
+    def __str__(self) -> str:
+        return (
+            f"{self.published:,} published, {self.delivered:,} delivered, {self.dropped:,} dropped, "
+            f"{self.conflated:,} conflated, {self.blocked_publishers:,} publishers blocked"
+        )
+
+    def __repr__(self) -> str:
+        if not self.subscriptions:
+            return str(self)
+        return f"{self}\n{text_table(_HEADER, self._rows(), left=(0, 1, 2))}"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{escape(str(self))}</p>{html_table(_HEADER, self._rows(), left=(0, 1, 2))}"
+
+    def _rows(self) -> list[list[str]]:
+        return [
+            [
+                one.name,
+                one.topic,
+                one.when_full,
+                f"{one.depth:,} of {one.maxsize:,}",
+                f"{one.delivered:,}",
+                f"{one.dropped:,}",
+                f"{one.conflated:,}",
+                f"{one.max_lag_s:.3f} s",
+            ]
+            for one in self.subscriptions
+        ]
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row a subscription."""

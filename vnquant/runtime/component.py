@@ -63,6 +63,7 @@ class Component:
         self._stopping = False
         self._wanted_again = asyncio.Event()
         self._starts = 0
+        self._began_s = 0.0
         self._last_error: str | None = None
 
     @property
@@ -107,8 +108,10 @@ class Component:
 
     def status(self) -> ComponentStatus:
         """Return the component as it is now."""
+        now_s = asyncio.get_running_loop().time()
         last_beat_s = None if self._heart is None else self._heart.last_beat_s
-        age_s = None if last_beat_s is None else asyncio.get_running_loop().time() - last_beat_s
+        age_s = None if last_beat_s is None else now_s - last_beat_s
+        is_running = self.state is ComponentState.RUNNING and self.alive
         return ComponentStatus(
             name=self.name,
             # A task cancelled before its first step never gets to say so itself.
@@ -118,12 +121,14 @@ class Component:
             last_beat=None if age_s is None else _market_time_ago(age_s),
             beat_age_s=age_s,
             after=tuple(dependency.name for dependency in self.after),
+            age_s=now_s - self._began_s if is_running else None,
         )
 
     async def _run_once(self) -> Exception | None:
         """Run the coroutine once; return its failure, or None if it returned."""
         self.state = ComponentState.RUNNING
         self._starts += 1
+        self._began_s = asyncio.get_running_loop().time()
         self._asked, self._told_stuck = None, False
         self._wanted_again.clear()
         previous = None if self._heart is None else self._heart.last_beat_s

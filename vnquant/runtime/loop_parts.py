@@ -13,18 +13,21 @@ from collections import deque
 from collections.abc import Callable, MutableMapping
 from typing import TYPE_CHECKING, Any
 
-__all__ = ("JumpingSelector", "OrderedTimer", "SelectorLoop", "WatchedTransport")
+__all__ = ("JumpingSelector", "SelectorLoop", "TimerHandle", "WatchedTransport")
 
 if TYPE_CHECKING:
 
     class SelectorLoop(asyncio.SelectorEventLoop):
         """The standard loop with the private members that `virtual.py` uses."""
 
-        _ready: deque[asyncio.Handle]
-        _scheduled: list[asyncio.TimerHandle]
+        _ready: deque[Handle]
+        _stopping: bool
+        _timer_cancelled_count: int
         _clock_resolution: float
         _transports: MutableMapping[int, Any]
 
+        def _run_once(self) -> None: ...
+        def _process_events(self, event_list: Any) -> None: ...
         def _check_closed(self) -> None: ...
         def _check_thread(self) -> None: ...
         def _check_callback(self, callback: object, method: str) -> None: ...
@@ -33,17 +36,25 @@ if TYPE_CHECKING:
         async def _make_subprocess_transport(self, *args: Any, **kwargs: Any) -> Any: ...
         def _child_watcher_callback(self, pid: int, *args: Any) -> None: ...
 
-    class _TimerHandle(asyncio.TimerHandle):
-        _when: float
+    class Handle(asyncio.Handle):
+        """The standard handle with what the loop looks at."""
+
+        _cancelled: bool
+
+        def _run(self) -> None: ...
+
+    class TimerHandle(asyncio.TimerHandle, Handle):
+        """The standard timer with what the loop sets."""
+
         _scheduled: bool
 
 else:
     SelectorLoop = asyncio.SelectorEventLoop
-    _TimerHandle = asyncio.TimerHandle
+    TimerHandle = asyncio.TimerHandle
 
 
 class JumpingSelector(selectors.DefaultSelector):
-    """The platform's selector; its loop replaces `select` by what it does instead of waiting."""
+    """The platform's selector, which tells its loop what is registered; the loop polls and never waits."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -70,18 +81,6 @@ class JumpingSelector(selectors.DefaultSelector):
         key = super().modify(fileobj, events, data)
         self.changed(key.fd)
         return key
-
-
-class OrderedTimer(_TimerHandle):
-    """A timer that among equal times keeps the order of scheduling; a heap of plain timers does not."""
-
-    __slots__ = ("order",)
-    order: int
-
-    def __lt__(self, other: Any) -> bool:
-        mine: float = self._when
-        its: float = other._when
-        return mine < its or (mine == its and self.order < int(other.order))
 
 
 class WatchedTransport(_SelectorSocketTransport):  # type: ignore[misc]

@@ -78,3 +78,5 @@ class ComponentStatus(msgspec.Struct, frozen=True, kw_only=True):
     """Loop seconds since then."""
     after: tuple[str, ...]
     """Components that it depends on."""
+    age_s: float | None = None
+    """Loop seconds since its present run began; None while it does not run."""

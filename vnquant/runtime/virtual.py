@@ -73,6 +73,16 @@ def run_virtual(
         If `start` cannot be read.
     DeadlockError
         If nothing can wake the loop any more; names the waiting tasks.
+
+    Examples
+    --------
+    >>> import asyncio
+    >>> from vnquant.runtime import now
+    >>> async def a_year() -> str:
+    ...     await asyncio.sleep(365 * 24 * 3600)
+    ...     return f"{now():%Y-%m-%d %H:%M}"
+    >>> run_virtual(a_year(), start="2025-01-01 09:00")
+    '2026-01-01 09:00'
     """
     try:
         asyncio.get_running_loop()

@@ -14,7 +14,7 @@ from typing import Any, NoReturn, TypeVar
 from vnquant.errors import DeadlockError
 from vnquant.runtime.holds import ClockHold
 from vnquant.runtime.jobs import Jobs
-from vnquant.runtime.loop_parts import JumpingSelector, OrderedTimer, SelectorLoop, WatchedTransport
+from vnquant.runtime.loop_parts import JumpingSelector, SelectorLoop, TimerHandle, WatchedTransport
 from vnquant.runtime.outside import Outside
 from vnquant.runtime.waits import describe_waits
 
@@ -27,6 +27,7 @@ T = TypeVar("T")
 CENTURY_S = 100 * 365.25 * 86_400
 _RESOLUTION_S = 1e-6
 _LONG_HOLD_S = 30.0  # real seconds without any news after which the log says what holds the clock
+_CANCELLED_KEPT = 100  # cancelled timers that may lie about
 _TURNS_A_POLL = 64  # turns of a busy loop without descriptors between two looks at the wake-up socket
 _TURNS_A_WARNING = 2_000_000  # turns at one instant after which the log says who keeps the loop busy
 
@@ -50,6 +51,9 @@ class VirtualTimeLoop(SelectorLoop):
         self, *, patience_s: float = 10.0, settle_s: float = 0.001, horizon_s: float = CENTURY_S
     ) -> None:
         self._now_s = 0.0
+        # Time, order of setting, timer: compared in C, where a heap of timers compares in Python, and among
+        # equal times the order of setting is kept.
+        self._timers: list[tuple[float, int, TimerHandle]] = []
         self._timers_set = 0
         self._turns = self._turns_at_jump = 0
         self._horizon_s = min(horizon_s, CENTURY_S)
@@ -68,7 +72,6 @@ class VirtualTimeLoop(SelectorLoop):
         )
         self._clock_resolution = _RESOLUTION_S
         selector.changed = self._outside.changed
-        selector.select = self._wait  # type: ignore[method-assign,assignment]
 
     def time(self) -> float:
         """Return the virtual seconds since the loop was made."""
@@ -94,9 +97,9 @@ class VirtualTimeLoop(SelectorLoop):
         if self.get_debug():
             self._check_thread()
             self._check_callback(callback, "call_at")
-        timer = OrderedTimer(when, callback, args, self, context)
-        self._timers_set = timer.order = self._timers_set + 1
-        heapq.heappush(self._scheduled, timer)
+        timer = TimerHandle(when, callback, args, self, context)
+        self._timers_set += 1
+        heapq.heappush(self._timers, (when, self._timers_set, timer))
         timer._scheduled = True
         return timer
 
@@ -135,9 +138,59 @@ class VirtualTimeLoop(SelectorLoop):
         self._outside.connected(connection, opened_here=False)
         return connection, address
 
+    def _run_once(self) -> None:
+        """Take one turn: let time come to the next event where nothing is ready, then run what is.
+
+        In the standard loop's order, of which a replayed year takes two million.
+        """
+        timers, ready = self._timers, self._ready
+        if self._timer_cancelled_count > _CANCELLED_KEPT:
+            self._sweep_timers()
+        while timers and timers[0][2]._cancelled:
+            heapq.heappop(timers)[2]._scheduled = False
+            self._timer_cancelled_count -= 1
+        self._turns += 1
+        if self._turns % _TURNS_A_POLL and self._is_alone():
+            # Nothing outside can be ready: time jumps to the next timer, unless something is ready here.
+            if not ready and not self._stopping and timers and timers[0][0] <= self._horizon_s:
+                self._now_s = max(timers[0][0], self._now_s)
+                self._turns_at_jump = self._turns
+        elif ready or self._stopping:
+            self._process_events(self._wait(0))
+        else:
+            self._process_events(self._wait(max(timers[0][0] - self._now_s, 0.0) if timers else None))
+        due_s = self._now_s + _RESOLUTION_S
+        while timers and timers[0][0] < due_s:
+            timer = heapq.heappop(timers)[2]
+            timer._scheduled = False
+            ready.append(timer)
+        for _ in range(len(ready)):
+            handle = ready.popleft()
+            if not handle._cancelled:
+                handle._run()
+
+    def _sweep_timers(self) -> None:
+        """Throw cancelled timers away once they are the greater part."""
+        if 2 * self._timer_cancelled_count > len(self._timers):
+            for _, _, timer in self._timers:
+                timer._scheduled = timer._scheduled and not timer._cancelled
+            self._timers[:] = [entry for entry in self._timers if not entry[2]._cancelled]
+            heapq.heapify(self._timers)
+            self._timer_cancelled_count = 0
+
+    def close(self) -> None:
+        """Close the loop, and forget its timers."""
+        super().close()
+        self._timers.clear()
+
+    def _is_alone(self) -> bool:
+        """Return whether nothing but this loop's own timers and calls can wake it."""
+        return (
+            len(self._descriptors) == 1 and not self._in_flight and not self.holds and self._outside.quiet
+        )
+
     def _wait(self, timeout: float | None) -> _Ready:
         """Stand in for the selector's `select(timeout)`: poll, hold, or jump."""
-        self._turns += 1
         idle = timeout is None or timeout > 0
         if len(self._descriptors) > 1 or self._in_flight or not self._turns % _TURNS_A_POLL:
             ready = self._poll(0)
@@ -159,7 +212,7 @@ class VirtualTimeLoop(SelectorLoop):
             return []  # calls of another thread, which may have released its token while the loop looked
         if timeout is None:
             return self._stand(None) if self._can_be_woken() else self._deadlock()
-        when = self._scheduled[0].when()
+        when = self._timers[0][0]
         if when > self._horizon_s:
             self._deadlock(f"Virtual time has come to its horizon of {self._horizon_s:,.0f} s")
         if when > self._now_s:

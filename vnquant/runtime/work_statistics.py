@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 import msgspec
+
+from vnquant.tables import html_table, text_table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ("Admission", "Discard", "WorkQueueStatistics")
 
@@ -49,3 +55,19 @@ class WorkQueueStatistics(msgspec.Struct, frozen=True, kw_only=True):
     refused_full: int
     idle_workers: int
     """Workers that wait for an item."""
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row a counter."""
+        import pandas as pd
+
+        counts = msgspec.structs.asdict(self)
+        return pd.DataFrame({"counter": list(counts), "count": list(counts.values())}).set_index("counter")
+
+    def __repr__(self) -> str:
+        return text_table(("counter", "count"), self._rows())
+
+    def _repr_html_(self) -> str:
+        return html_table(("counter", "count"), self._rows(), left=(0,))
+
+    def _rows(self) -> list[tuple[str, str]]:
+        return [(k.replace("_", " "), f"{n:,}") for k, n in msgspec.structs.asdict(self).items()]

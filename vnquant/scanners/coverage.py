@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from html import escape
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from vnquant.errors import VnQuantError
+from vnquant.tables import html_table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ("Coverage",)
+
+_SHOWN_ROWS = 20
 
 
 class Coverage(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,8 +52,28 @@ class Coverage(msgspec.Struct, frozen=True, kw_only=True):
         """Fresh symbols among those asked for, in [0, 1]."""
         return len(self.fresh) / self.requested if self.requested else 0.0
 
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row a symbol that is not fresh: the sessions that it lags, NaN without bars; and why."""
+        import pandas as pd
+
+        rows = [
+            (symbol, self.stale.get(symbol, float("nan")), str(self.failures.get(symbol, "")))
+            for symbol in dict.fromkeys((*self.stale, *self.failures))
+        ]
+        return pd.DataFrame(rows, columns=["symbol", "stale_sessions", "reason"]).set_index("symbol")
+
     def __repr__(self) -> str:
         return str(self)
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (symbol, str(self.stale.get(symbol, "no bars")), str(self.failures.get(symbol, "")))
+            for symbol in dict.fromkeys((*self.stale, *self.failures))
+        ]
+        table = html_table(("symbol", "sessions behind", "reason"), rows[:_SHOWN_ROWS], left=(0, 2))
+        more = len(rows) - _SHOWN_ROWS
+        rest = f"<p>... and {more} more; .to_frame() has them all</p>" if more > 0 else ""
+        return f"<p>{escape(str(self))}</p>" + (table + rest if rows else "")
 
     def __str__(self) -> str:
         parts = [f"{len(self.fresh)} of {self.requested} fresh"]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
+from functools import cached_property
 from html import escape
 from typing import TYPE_CHECKING
 
 from vnquant.errors import VnQuantError
-from vnquant.models import Prediction
+from vnquant.models import Prediction, Predictions, SessionPredictions
 from vnquant.scanners.coverage import Coverage
 
 if TYPE_CHECKING:
@@ -43,6 +44,12 @@ class OpportunityFilter:
             and prediction.confidence > self.min_confidence
         )
 
+    def choose(self, predictions: Mapping[str, Prediction]) -> list[Prediction]:
+        """Return those of many predictions that pass."""
+        if isinstance(predictions, SessionPredictions):
+            return predictions.above(self.min_expected_return, self.min_confidence)
+        return [p for p in predictions.values() if self.passes(p)]
+
     def __repr__(self) -> str:
         return f"expected return > {self.min_expected_return:.1%}, confidence > {self.min_confidence:.2f}"
 
@@ -57,7 +64,7 @@ class ScanResult(Mapping[str, Prediction]):
     failures : mapping of str to VnQuantError
         Symbols that could not be fetched freshly, with the reason.
     coverage : Coverage
-    opportunities : tuple of Prediction
+    opportunities : Predictions
         Those that pass the filter, best expected return first.
     elapsed_s : float
         Seconds of the loop's time.
@@ -75,7 +82,7 @@ class ScanResult(Mapping[str, Prediction]):
         criteria: OpportunityFilter,
         fingerprint: str = "",
     ) -> None:
-        self._predictions = dict(predictions)
+        self._predictions = predictions
         self.as_of = as_of
         self.coverage = coverage
         self.elapsed_s = elapsed_s
@@ -87,14 +94,14 @@ class ScanResult(Mapping[str, Prediction]):
         """Why symbols are stale or missing."""
         return self.coverage.failures
 
-    @property
-    def opportunities(self) -> tuple[Prediction, ...]:
-        """Return the predictions that pass the filter, best first."""
-        return tuple(p for p in self.ranked() if self.criteria.passes(p))
+    @cached_property
+    def opportunities(self) -> Predictions:
+        """The predictions that pass the filter, best first."""
+        return _best_first(self.criteria.choose(self._predictions))
 
-    def ranked(self) -> list[Prediction]:
+    def ranked(self) -> Predictions:
         """Return all predictions by expected return, best first."""
-        return sorted(self._predictions.values(), key=lambda p: (-p.expected_return, p.symbol))
+        return _best_first(self._predictions.values())
 
     def __getitem__(self, symbol: str) -> Prediction:
         try:
@@ -170,3 +177,7 @@ class ScanResult(Mapping[str, Prediction]):
             f"<th>confidence</th><th>action</th><th></th></tr></thead><tbody>{body}</tbody></table>{more}"
             f"<p><small>fingerprint {escape(self.fingerprint)}</small></p>"
         )
+
+
+def _best_first(predictions: Iterable[Prediction]) -> Predictions:
+    return Predictions(sorted(predictions, key=lambda p: (-p.expected_return, p.symbol)))

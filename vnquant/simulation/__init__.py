@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from vnquant.simulation.delivery import Delivery
+from vnquant.simulation.direct import DirectMarket, DirectNews, DirectQuotes
 from vnquant.simulation.draws import Draw
 from vnquant.simulation.exchange import SimulatedExchange, serve_forever
 from vnquant.simulation.faults import Fault, Faults
@@ -21,6 +22,9 @@ __all__ = (
     "Answer",
     "DailyHistory",
     "Delivery",
+    "DirectMarket",
+    "DirectNews",
+    "DirectQuotes",
     "Draw",
     "Fault",
     "Faults",

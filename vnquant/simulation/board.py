@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,7 @@ from vnquant.simulation.randomness import Stream, exponential_table, lanes
 from vnquant.simulation.rules import PriceRules
 from vnquant.simulation.tape import Tape
 
-__all__ = ("Snapshot", "quote_board", "take_snapshot", "with_running_session")
+__all__ = ("Board", "BoardColumn", "Snapshot", "draw_board", "take_snapshot", "with_running_session")
 
 _LEVELS = 3
 # Usual depth of a level in parts of a usual day's lots, and of the queue at a limit.
@@ -26,10 +26,15 @@ _LOCKED_DEPTH = 0.25
 _SPREAD_SIDE = 32_768
 _AUCTIONS = frozenset({Phase.ATO, Phase.ATC})
 
+_Levels = tuple[tuple[float | None, float], ...]
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Snapshot:
-    """The running session at an instant, arrays of shape (N,); NaN prices where nothing has matched yet."""
+    """The session at an instant, arrays of shape (N,), or at M instants, of shape (M, N).
+
+    Prices are NaN where nothing has matched yet.
+    """
 
     open: FloatArray
     high: FloatArray
@@ -46,8 +51,8 @@ class Snapshot:
 
 
 def take_snapshot(history: DailyHistory, row: int, tape: Tape, visible: npt.NDArray[np.int64]) -> Snapshot:
-    """Return the session so far, given how many minutes of the tape are visible of each symbol."""
-    columns = np.arange(len(visible))
+    """Return the session so far, given how many minutes of the tape are visible, shape (N,) or (M, N)."""
+    columns = np.arange(visible.shape[-1])
     last = np.maximum(visible - 1, 0)
     volume = np.where(visible > 0, tape.cumulative_volume[last, columns], 0.0)
     started = volume > 0
@@ -89,89 +94,147 @@ def with_running_session(whole: BarPanel, row: int, snapshot: Snapshot, fraction
     return BarPanel(whole.symbols, whole.timestamps, **columns, session_fraction=fraction)
 
 
-def quote_board(
+@dataclass(frozen=True, slots=True, eq=False)
+class Board:
+    """The price board of one session at M instants, arrays of shape (M, N), or (N,) where they stand still.
+
+    `bids` and `asks` have shape (3, M, N), best first, NaN where a level is empty.
+    """
+
+    tickers: tuple[str, ...]
+    exchange: npt.NDArray[np.int8]
+    reference: FloatArray
+    ceiling: FloatArray
+    floor: FloatArray
+    session: Snapshot
+    bids: FloatArray
+    bid_depth: FloatArray
+    asks: FloatArray
+    ask_depth: FloatArray
+    foreign_buy: FloatArray
+    foreign_sell: FloatArray
+    foreign_room: FloatArray
+
+    def column(self, which: int) -> BoardColumn:
+        """Return one symbol's board at all instants, as plain numbers."""
+        session = self.session
+        return BoardColumn(
+            symbol=self.tickers[which],
+            exchange=int(self.exchange[which]),
+            reference=self.reference[which].item(),
+            ceiling=self.ceiling[which].item(),
+            floor=self.floor[which].item(),
+            # Boards show averages with two decimals of a thousand VND.
+            prices=[
+                session.close[:, which].tolist(),
+                session.open[:, which].tolist(),
+                session.high[:, which].tolist(),
+                session.low[:, which].tolist(),
+                (10.0 * np.rint(session.average[:, which] / 10.0)).tolist(),
+            ],
+            volumes=[
+                session.last_volume[:, which].tolist(),
+                session.volume[:, which].tolist(),
+                self.foreign_buy[:, which].tolist(),
+                self.foreign_sell[:, which].tolist(),
+                self.foreign_room[:, which].tolist(),
+            ],
+            bids=_ladder_levels(self.bids[:, :, which], self.bid_depth[:, :, which]),
+            asks=_ladder_levels(self.asks[:, :, which], self.ask_depth[:, :, which]),
+        )
+
+
+class BoardColumn(NamedTuple):
+    """One symbol's board at M instants, as lists: a replay reads it three hundred times a session."""
+
+    symbol: str
+    exchange: int
+    reference: float
+    ceiling: float
+    floor: float
+    prices: list[list[float]]
+    """Last, open, high, low and average."""
+    volumes: list[list[float]]
+    """Last, total, foreign buying, selling and room."""
+    bids: list[_Levels]
+    asks: list[_Levels]
+
+    def quote(self, place: int, when: datetime, phases: Sequence[Phase]) -> Quote:
+        """Return the quote at one instant; `phases` by place in `EXCHANGE_ORDER`."""
+        bids, asks = self.bids[place], self.asks[place]
+        if phases[self.exchange] in _AUCTIONS:
+            bids, asks = _at_auction(bids), _at_auction(asks)
+        last_volume, volume, buy, sell, room = (values[place] for values in self.volumes)
+        last: float | None
+        opened: float | None
+        high: float | None
+        low: float | None
+        average: float | None
+        if volume > 0:
+            last, opened, high, low, average = (values[place] for values in self.prices)
+        else:
+            last = opened = high = low = average = None
+        return Quote(
+            symbol=self.symbol,
+            as_of=when,
+            reference_price=self.reference,
+            ceiling_price=self.ceiling,
+            floor_price=self.floor,
+            last_price=last,
+            last_volume=last_volume,
+            total_volume=volume,
+            open_price=opened,
+            high_price=high,
+            low_price=low,
+            average_price=average,
+            bids=bids,
+            asks=asks,
+            foreign_buy_volume=buy,
+            foreign_sell_volume=sell,
+            foreign_room=room,
+        )
+
+
+def draw_board(
     profiles: Profiles,
     rules: PriceRules,
     seed: int,
     history: DailyHistory,
     row: int,
-    snapshot: Snapshot,
-    when: datetime,
-    phases: Sequence[Phase],
-    columns: Sequence[int],
-) -> dict[str, Quote]:
-    """Return quotes of some columns.
-
-    Parameters
-    ----------
-    phases : sequence of Phase, by place in `EXCHANGE_ORDER`
-    columns : sequence of int
-        Which symbols, in the order of the answer.
-    """
+    session: Snapshot,
+    minutes: Sequence[int],
+) -> Board:
+    """Return the board of session `row` at some minutes after midnight; `session` is of shape (M, N)."""
     n = len(profiles)
-    minute = when.hour * 60 + when.minute
-    drawn = lanes(seed, Stream.BOARD, row * 1440 + minute, n * 8).reshape(8, n)
-    started = snapshot.started
-    anchor = np.where(started, snapshot.close, history.reference[row])
+    # Each minute draws of its own, so that a board is the same whichever other minutes are asked for.
+    drawn = np.stack([lanes(seed, Stream.BOARD, row * 1440 + minute, n * 8) for minute in minutes])
+    drawn = drawn.reshape(len(minutes), 8, n).swapaxes(0, 1)
+    started = session.started
+    anchor = np.where(started, session.close, history.reference[row])
     ceiling, floor = history.ceiling[row], history.floor[row]
     bid_prices, ask_prices = _ladders(rules, anchor, drawn[0] < _SPREAD_SIDE, ceiling, floor, started)
     depth = np.maximum(np.floor(profiles.lots * _LEVEL_DEPTH * exponential_table()[drawn[1:7]]), 1.0) * 100.0
     queue = np.maximum(np.floor(profiles.lots * _LOCKED_DEPTH * exponential_table()[drawn[7]]), 1.0) * 100.0
     at_ceiling, at_floor = started & (anchor == ceiling), started & (anchor == floor)
-    bid_depth, ask_depth = depth[:_LEVELS].copy(), depth[_LEVELS:].copy()
+    bid_depth, ask_depth = depth[:_LEVELS], depth[_LEVELS:]
     bid_depth[0] = np.where(at_ceiling, queue, bid_depth[0])
     ask_depth[0] = np.where(at_floor, queue, ask_depth[0])
-    buy, sell, room = _foreign(history, row, snapshot)
-
-    table = {
-        name: array.tolist()
-        for name, array in (
-            ("reference", history.reference[row]),
-            ("ceiling", ceiling),
-            ("floor", floor),
-            ("last", snapshot.close),
-            ("last_volume", snapshot.last_volume),
-            ("volume", snapshot.volume),
-            ("open", snapshot.open),
-            ("high", snapshot.high),
-            ("low", snapshot.low),
-            ("average", snapshot.average),
-            ("buy", buy),
-            ("sell", sell),
-            ("room", room),
-        )
-    }
-    bids = _levels(bid_prices, bid_depth)
-    asks = _levels(ask_prices, ask_depth)
-    has_match = started.tolist()
-    boards = profiles.exchange.tolist()
-    quotes: dict[str, Quote] = {}
-    for column in columns:
-        seen = has_match[column]
-        auction = phases[boards[column]] in _AUCTIONS
-        quotes[profiles.tickers[column]] = Quote(
-            symbol=profiles.tickers[column],
-            as_of=when,
-            reference_price=table["reference"][column],
-            ceiling_price=table["ceiling"][column],
-            floor_price=table["floor"][column],
-            last_price=table["last"][column] if seen else None,
-            last_volume=table["last_volume"][column],
-            total_volume=table["volume"][column],
-            open_price=table["open"][column] if seen else None,
-            high_price=table["high"][column] if seen else None,
-            low_price=table["low"][column] if seen else None,
-            average_price=table["average"][column] if seen else None,
-            bids=_at_auction(bids[column]) if auction else bids[column],
-            asks=_at_auction(asks[column]) if auction else asks[column],
-            foreign_buy_volume=table["buy"][column],
-            foreign_sell_volume=table["sell"][column],
-            foreign_room=table["room"][column],
-        )
-    return quotes
-
-
-_Levels = tuple[tuple[float | None, float], ...]
+    buy, sell, room = _foreign(history, row, session)
+    return Board(
+        tickers=profiles.tickers,
+        exchange=profiles.exchange,
+        reference=history.reference[row],
+        ceiling=ceiling,
+        floor=floor,
+        session=session,
+        bids=bid_prices,
+        bid_depth=bid_depth,
+        asks=ask_prices,
+        ask_depth=ask_depth,
+        foreign_buy=buy,
+        foreign_sell=sell,
+        foreign_room=room,
+    )
 
 
 def _ladders(
@@ -201,7 +264,8 @@ def _ladders(
     return bid_prices, ask_prices
 
 
-def _levels(prices: FloatArray, depth: FloatArray) -> list[_Levels]:
+def _ladder_levels(prices: FloatArray, depth: FloatArray) -> list[_Levels]:
+    """Return the levels at each instant; prices and depth have shape (3, M)."""
     return [
         tuple((price, volume) for price, volume in zip(ladder, volumes, strict=True) if price == price)
         for ladder, volumes in zip(prices.T.tolist(), depth.T.tolist(), strict=True)

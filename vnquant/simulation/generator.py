@@ -25,8 +25,9 @@ from vnquant.market import (
     session_fraction,
 )
 from vnquant.market.calendar import CLOSING_TIME, to_ict
-from vnquant.simulation.board import Snapshot, quote_board, take_snapshot, with_running_session
+from vnquant.simulation.board import Snapshot, draw_board, take_snapshot, with_running_session
 from vnquant.simulation.chronicle import Chronicle, Record
+from vnquant.simulation.film import SessionFilm
 from vnquant.simulation.headlines import Headline, NewsEvents, Newsroom
 from vnquant.simulation.history import DailyHistory
 from vnquant.simulation.planted import Planted
@@ -65,6 +66,12 @@ class SimulatedMarket:
     ------
     DateRangeError
         If `start` is before 2016-09-12 or outside the trading calendar.
+
+    Examples
+    --------
+    >>> from datetime import date
+    >>> SimulatedMarket(seed=7).panel(date(2019, 12, 31))
+    BarPanel(...)
     """
 
     def __init__(
@@ -172,14 +179,13 @@ class SimulatedMarket:
         first = max(0, row - INTRADAY_SESSIONS + 1)
         days = self.daily(self._day_of(row)).sessions
         adjustment = self._keep("adjustment", row, lambda: self._made.history.head(row + 1).adjustment)
+        seen = int(visible_minutes(_minute_of(local), self._profiles.exchange)[column])
         wanted = []
         for place in range(first, row + 1):
             day: date = days[place].item()
             if start <= day <= end:
                 whole = place < row or day < local.date()
-                visible = (
-                    len(MINUTES) if whole else int(visible_minutes(local, self._profiles.exchange)[column])
-                )
+                visible = len(MINUTES) if whole else seen
                 wanted.append((day, self._tape(place), visible, float(adjustment[place, column])))
         return gather_minutes(self.symbols[column], column, wanted, INTERVAL_MINUTES[interval])
 
@@ -194,28 +200,67 @@ class SimulatedMarket:
         then, and on other days, the last session's close. A share at its ceiling has no asks, one at its
         floor no bids. Raises UnknownSymbolError.
         """
-        columns = [self._column[symbol] for symbol in self.universe.check(symbols)]
+        wanted = self.universe.check(symbols)
         local = to_ict(now)
         row = self._board_row(local)
-        return quote_board(
-            self._profiles,
-            self._rules,
-            self.seed,
-            self._made.history,
-            row,
-            self._snapshot(row, local),
-            local,
-            [phase_at(local, exchange, self.calendar) for exchange in EXCHANGE_ORDER],
-            columns,
+        minute = _minute_of(local)
+        board = self._keep(
+            "board",
+            (row, minute, self._day_of(row) == local.date()),
+            lambda: draw_board(
+                self._profiles,
+                self._rules,
+                self.seed,
+                self._made.history,
+                row,
+                _at_one_instant(self._snapshot(row, local)),
+                [minute],
+            ),
+        )
+        phases = [phase_at(local, exchange, self.calendar) for exchange in EXCHANGE_ORDER]
+        return {s: board.column(self._column[s]).quote(0, local, phases) for s in wanted}
+
+    def film(self, session: date, *, rows: int = 400) -> SessionFilm:
+        """Return a session as it could be seen at each of its minutes, for a replay that looks at many.
+
+        Parameters
+        ----------
+        session : date
+        rows : int
+            Completed sessions shown before it.
+
+        Raises
+        ------
+        DateRangeError
+            If the market does not trade on that day, or it is before the start.
+        """
+        row = self._row_of(session)
+        return self._keep(
+            "film",
+            (row, rows),
+            lambda: SessionFilm(
+                self._profiles,
+                self._rules,
+                self.seed,
+                self._made.history.head(row + 1),
+                self._tape(row),
+                rows=rows,
+            ),
         )
 
     def headlines_at(self, now: datetime, limit: int = 50) -> list[Headline]:
         """Return the latest headlines published by `now`, newest first."""
         local = to_ict(now)
-        self._rows_to(max(local.date(), self.start))
+        return self._newsroom.latest(self._news_events(local.date()), local, limit)
+
+    def headlines_of(self, day: date) -> tuple[Headline, ...]:
+        """Return all headlines of a calendar day in order of time, those still to come included."""
+        return self._newsroom.printed(self._news_events(day), day)
+
+    def _news_events(self, day: date) -> NewsEvents:
+        self._rows_to(max(day, self.start))
         made = self._made
-        events = NewsEvents(made.history, made.path.returns, made.jump, made.ex_rights)
-        return self._newsroom.latest(events, local, limit)
+        return NewsEvents(made.history, made.path.returns, made.jump, made.ex_rights)
 
     # -- sessions -----------------------------------------------------------------------------------------
 
@@ -233,12 +278,15 @@ class SimulatedMarket:
 
     # -- at an instant ------------------------------------------------------------------------------------
 
-    def _board_row(self, local: datetime) -> int:
-        """Return the session that the board shows."""
-        day = local.date()
-        if local.time() < _BOARD_TURNS or not self.calendar.is_trading_day(day):
+    def shown_session(self, now: datetime) -> date:
+        """Return the session that the board shows: from 08:30 today's, before and on other days the last."""
+        day = now.date()
+        if now.time() < _BOARD_TURNS or not self.calendar.is_trading_day(day):
             day = self.calendar.previous_session(day)
-        return self._row_of(day)
+        return day
+
+    def _board_row(self, local: datetime) -> int:
+        return self._row_of(self.shown_session(local))
 
     def _seen_at(self, local: datetime) -> tuple[int, BarPanel]:
         """Return the board's session and the daily bars as they are seen."""
@@ -248,7 +296,7 @@ class SimulatedMarket:
             return row, whole
         return row, self._keep(
             "seen",
-            (row, local.hour * 60 + local.minute),
+            (row, _minute_of(local)),
             lambda: with_running_session(
                 whole, row, self._snapshot(row, local), session_fraction(local, Exchange.HOSE, self.calendar)
             ),
@@ -257,7 +305,8 @@ class SimulatedMarket:
     def _snapshot(self, row: int, local: datetime) -> Snapshot:
         minute, visible = -1, np.full(len(self.symbols), len(MINUTES))
         if self._day_of(row) == local.date():
-            minute, visible = local.hour * 60 + local.minute, visible_minutes(local, self._profiles.exchange)
+            minute = _minute_of(local)
+            visible = visible_minutes(minute, self._profiles.exchange)
         return self._keep(
             "snapshot",
             (row, minute),
@@ -297,3 +346,13 @@ class SimulatedMarket:
     def _day_of(self, row: int) -> date:
         day: date = self._made.history.sessions[row].item()
         return day
+
+
+def _minute_of(local: datetime) -> int:
+    """Return the minutes after midnight."""
+    return local.hour * 60 + local.minute
+
+
+def _at_one_instant(session: Snapshot) -> Snapshot:
+    """Return a snapshot of shape (N,) as one of shape (1, N)."""
+    return Snapshot(**{name: getattr(session, name)[None] for name in Snapshot.__slots__})

@@ -82,6 +82,10 @@ class DailyHistory:
         """Return the first `sessions` sessions, as they were known then."""
         return self._rows(slice(0, sessions))
 
+    def tail(self, sessions: int) -> DailyHistory:
+        """Return the last `sessions` sessions."""
+        return self._rows(slice(max(0, len(self) - sessions), None))
+
     def _rows(self, rows: slice) -> DailyHistory:
         arrays = {f.name: getattr(self, f.name)[rows] for f in fields(self) if f.name != "symbols"}
         return DailyHistory(symbols=self.symbols, **arrays)

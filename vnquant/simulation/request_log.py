@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from vnquant.simulation.faults import Fault
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ("RequestLog", "RequestRecord")
 
@@ -95,6 +99,25 @@ class RequestLog:
     def by_fault(self) -> Counter[str]:
         """Return the number of requests that met each fault; "none" for the sound ones."""
         return Counter("none" if record.fault is None else record.fault.value for record in self._records)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row a request that is kept, in order of arrival."""
+        import pandas as pd
+
+        rows = [
+            {
+                "kind": r.kind,
+                "symbols": " ".join(r.symbols),
+                "path": r.path,
+                "fault": "" if r.fault is None else r.fault.value,
+                "status": r.status,
+                "started_s": r.started_s,
+                "finished_s": r.finished_s,
+            }
+            for r in self._records
+        ]
+        columns = ["kind", "symbols", "path", "fault", "status", "started_s", "finished_s"]
+        return pd.DataFrame(rows, columns=columns)
 
     def __len__(self) -> int:
         return len(self._records)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cache
 
 import numpy as np
@@ -85,15 +84,16 @@ def record_tape(profiles: Profiles, rules: PriceRules, seed: int, history: Daily
     )
 
 
-def visible_minutes(when: datetime, exchange: npt.NDArray[np.int8]) -> npt.NDArray[np.int64]:
-    """Return how many minutes of the grid each symbol's tape shows at a time of day (ICT).
+def visible_minutes(minutes: npt.ArrayLike, exchange: npt.NDArray[np.int8]) -> npt.NDArray[np.int64]:
+    """Return how many minutes of the grid each symbol's tape shows at times of day, shape (..., N).
 
-    A minute is seen when it is over; the closing auction of HOSE and HNX, which matches at once, at 14:45.
+    Times are minutes after midnight, ICT. A minute is seen when it is over; the closing auction of HOSE and
+    HNX, which matches at once, at 14:45.
     """
-    minute = when.hour * 60 + when.minute
-    complete = int(np.searchsorted(MINUTES, minute, side="left"))
+    at = np.asarray(minutes)[..., None]
+    complete = np.searchsorted(MINUTES, at, side="left")
     has_auction = exchange != EXCHANGE_ORDER.index(Exchange.UPCOM)
-    return np.where(has_auction & (minute >= _CLOSING_AUCTION), len(MINUTES), complete)
+    return np.where(has_auction & (at >= _CLOSING_AUCTION), len(MINUTES), complete)
 
 
 def _path(day: dict[str, FloatArray], pace: FloatArray, steps: FloatArray) -> FloatArray:

@@ -17,6 +17,7 @@ from vnquant.sources.cafef import CafefSource
 from vnquant.sources.chain import SourceChain
 from vnquant.sources.config import HttpConfig
 from vnquant.sources.endpoints import Endpoints
+from vnquant.sources.feed import merge_feeds
 from vnquant.sources.files import FileSource
 from vnquant.sources.http import HttpClient
 from vnquant.sources.lane import SourceStatistics
@@ -50,4 +51,5 @@ __all__ = (
     "SourceStatistics",
     "Transport",
     "VpsSource",
+    "merge_feeds",
 )

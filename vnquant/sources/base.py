@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Protocol, runtime_checkable
+from html import escape
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import msgspec
 
 from vnquant.errors import RecordError
 from vnquant.market.bars import BarSeries, Quote
+from vnquant.sources.board_table import QuoteTable
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ("BarSource", "FeedItem", "NewsFeed", "NewsSource", "QuoteBoard", "QuoteSource", "Remembering")
 
@@ -28,12 +33,29 @@ class FeedItem(msgspec.Struct, frozen=True, kw_only=True):
     published_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, repr=False, slots=True)
 class QuoteBoard:
     """Quotes by symbol, and the records that were malformed. Symbols that the answer left out are not."""
 
     quotes: Mapping[str, Quote]
     problems: tuple[RecordError, ...] = field(default=())
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row a symbol, indexed by symbol; prices in VND, volumes in shares."""
+        return self._table().to_frame().set_index("symbol")
+
+    def __repr__(self) -> str:
+        malformed = f"\n{len(self.problems)} malformed: {self.problems[0]}" if self.problems else ""
+        return f"{self._table()!r}{malformed}"
+
+    def _repr_html_(self) -> str:
+        table = self._table()._repr_html_()
+        if not self.problems:
+            return table
+        return f"{table}<p>{len(self.problems)} malformed: {escape(str(self.problems[0]))}</p>"
+
+    def _table(self) -> QuoteTable:
+        return QuoteTable(self.quotes.values())
 
 
 @dataclass(frozen=True, slots=True)

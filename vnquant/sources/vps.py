@@ -22,6 +22,8 @@ __all__ = ("VpsSource",)
 
 # Weeks and months are not served (HTTP 200 without a status); a panel resamples to them.
 _RESOLUTIONS = {"1D": "1D", **{name: str(minutes) for name, minutes in MINUTES.items()}}
+# A whole market's board a few times over, some two kilobytes a record.
+_KEPT_RECORDS = 1_000
 
 
 class VpsSource:
@@ -51,6 +53,7 @@ class VpsSource:
         self._endpoints = endpoints
         self._clock = clock or LoopClock()
         self._batch_size = max(1, batch_size)
+        self._records: dict[bytes, Quote] = {}
 
     async def bars(self, symbol: str, start: date, end: date, *, interval: str = "1D") -> BarSeries:
         """Return the bars of the sessions from `start` to `end`, both included."""
@@ -119,7 +122,7 @@ class VpsSource:
                 f"{self._endpoints.vps_board}/{','.join(batch)}",
                 source=f"{self.name}-board",
                 symbol=batch[0] if len(batch) == 1 else None,
-                decoder=lambda body: parse_board(body, members, as_of=self._clock.now(), source=self.name),
+                decoder=lambda body: self._read_board(body, members),
                 empty_retries=2,
                 empty_pause_s=0.5,
             )
@@ -128,6 +131,12 @@ class VpsSource:
             return exc if len(batch) > 1 else QuoteBoard({})
         except (SourceError, ClosedError) as exc:
             return exc
+
+    def _read_board(self, body: bytes, members: frozenset[str]) -> QuoteBoard:
+        """Read a board; the last records are kept, for a live board gets the same ones again and again."""
+        if len(self._records) > _KEPT_RECORDS:
+            self._records.clear()
+        return parse_board(body, members, as_of=self._clock.now(), source=self.name, known=self._records)
 
 
 def _unix_s(day: date) -> int:

@@ -30,6 +30,7 @@ from vnquant.trading.order_events import (
     Side,
     fill_id,
 )
+from vnquant.trading.order_lists import Fills, Journal, Orders
 from vnquant.trading.order_status import OrderStatus, OrderType, Transition
 from vnquant.trading.orders import Order, apply, apply_all, order_id, split_into_lots
 from vnquant.trading.paper_broker import PaperBroker
@@ -56,6 +57,8 @@ __all__ = (
     "ExitRules",
     "ExitSignal",
     "Fill",
+    "Fills",
+    "Journal",
     "JournalEntry",
     "LeaseHolder",
     "Ledger",
@@ -70,6 +73,7 @@ __all__ = (
     "OrderRestated",
     "OrderStatus",
     "OrderType",
+    "Orders",
     "PaperBroker",
     "PaperConfig",
     "Parcel",

@@ -132,8 +132,14 @@ class Ledger(LedgerReader):
             if not read_only:
                 lease = Lease(holder or f"orchestrator on {platform.node()}", timedelta(seconds=term_s))
                 await _acquire(thread, lease, wait_s)
-        except BaseException:
-            await thread.aclose()
+        except BaseException as exc:
+            try:
+                # Who is cancelled here may have been given the lease a moment ago, and would keep it from
+                # others until it runs out.
+                if lease is not None and not isinstance(exc, LedgerError):
+                    await thread.write(lease.release)
+            finally:
+                await thread.aclose()
             raise
         return cls(thread, lease)
 

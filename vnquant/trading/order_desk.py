@@ -64,8 +64,15 @@ class OrderDesk:
 
     @property
     def open_orders(self) -> tuple[Order, ...]:
-        """Orders that may still fill, oldest first."""
-        return tuple(self._orders[name] for name in self._open)
+        """Orders that may still fill, oldest first; those of one instant by their id, as a ledger has them.
+
+        The order in which they came is not written down, so it must not count: after a restart they would
+        fill in another order, and be another day's fills.
+        """
+        orders = [self._orders[name] for name in self._open]
+        if len(orders) > 1:
+            orders.sort(key=lambda order: (order.created_at, order.client_order_id))
+        return tuple(orders)
 
     def find(self, client_order_id: str) -> Order | None:
         """Return an order as it stands, None where it never arrived."""

@@ -68,6 +68,15 @@ class Fill(msgspec.Struct, frozen=True, kw_only=True):
         if self.filled_at.tzinfo is None:
             raise OrderError(f"Fill {self.fill_id}: filled_at needs a time zone.", field="filled_at")
 
+    def __str__(self) -> str:
+        return (
+            f"{self.side} {self.quantity:,} {self.symbol} at {self.price_vnd:,} VND, "
+            f"{self.filled_at:%Y-%m-%d %H:%M:%S} ({self.fill_id})"
+        )
+
+    def __repr__(self) -> str:
+        return str(self)
+
     @property
     def value_vnd(self) -> int:
         """Price times shares, costs aside."""

@@ -74,6 +74,15 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     restated_from : OrderType or None
         The type asked for, where what was left of a market order went on as a limit order.
     history : tuple of Transition
+
+    Examples
+    --------
+    >>> from datetime import datetime
+    >>> from vnquant.runtime import ICT
+    >>> at = datetime(2025, 6, 5, 10, 0, tzinfo=ICT)
+    >>> Order(client_order_id="mine", symbol="FPT", side=Side.BUY, type=OrderType.LO, quantity=300,
+    ...       limit_price_vnd=116_500, created_at=at)
+    BUY 300 FPT LO at 116,500 VND (mine): INTENDED
     """
 
     client_order_id: str
@@ -139,6 +148,9 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     def _name(self) -> str:
         price = "" if self.limit_price_vnd is None else f" at {self.limit_price_vnd:,} VND"
         return f"{self.side} {self.quantity:,} {self.symbol} {self.type}{price} ({self.client_order_id})"
+
+    def __repr__(self) -> str:
+        return str(self)
 
     def __str__(self) -> str:
         filled = f", {self.filled_quantity:,} filled" if self.filled_quantity else ""

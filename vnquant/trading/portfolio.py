@@ -10,14 +10,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from html import escape
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from vnquant.errors import InputError, MissingDataError, UnbalancedBooksError
 from vnquant.market import TradingCalendar, default_calendar
+from vnquant.tables import html_table
 from vnquant.trading.accounting import PortfolioEvent, PortfolioState, book, settle
 from vnquant.trading.books import Account, Transaction
 from vnquant.trading.positions import Position, raise_peak
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ("Portfolio",)
 
@@ -31,6 +37,14 @@ class Portfolio:
         Paid in at the start.
     calendar : TradingCalendar, optional
         Counts settlement; the shipped one where it is left out.
+
+    Examples
+    --------
+    >>> portfolio = Portfolio(100_000_000)
+    >>> portfolio
+    Portfolio(100,000,000 VND, 0 VND receivable, no shares)
+    >>> portfolio.equity_vnd({})
+    100000000
     """
 
     def __init__(self, cash_vnd: int = 100_000_000, *, calendar: TradingCalendar | None = None) -> None:
@@ -158,6 +172,32 @@ class Portfolio:
                 differences=differences,
             )
         return books
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row a position, indexed by symbol, in order of opening."""
+        import pandas as pd
+
+        columns = ["symbol", "quantity", "average_cost_vnd", "cost_vnd", "opened_on", "peak_price_vnd"]
+        rows = [
+            (p.symbol, p.quantity, p.average_cost_vnd, p.cost_vnd, p.opened_on, p.peak_price_vnd)
+            for p in self.positions.values()
+        ]
+        return pd.DataFrame(rows, columns=columns).set_index("symbol")
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (
+                p.symbol,
+                f"{p.quantity:,}",
+                f"{p.average_cost_vnd:,.0f}",
+                f"{p.cost_vnd:,}",
+                f"{p.opened_on}",
+                f"{p.peak_price_vnd:,}",
+            )
+            for p in self.positions.values()
+        ]
+        header = ("symbol", "quantity", "average cost VND", "cost VND", "opened on", "peak price VND")
+        return f"<p>{escape(repr(self))}</p>" + (html_table(header, rows, left=(0,)) if rows else "")
 
     def __repr__(self) -> str:
         state = self._state

@@ -12,7 +12,7 @@ from vnquant.trading.database_thread import DatabaseThread
 from vnquant.trading.digest import journal_digest, ledger_digest
 from vnquant.trading.journal import JournalEntry
 from vnquant.trading.lease import LeaseHolder, read_lease
-from vnquant.trading.order_events import Fill
+from vnquant.trading.order_lists import Fills, Journal, Orders
 from vnquant.trading.orders import Order
 from vnquant.trading.recovery import Recovery, load_kept, load_recovery
 from vnquant.trading.rows import fill_of, load_orders
@@ -44,14 +44,14 @@ class LedgerReader:
         found = await self._thread.read(lambda connection: load_orders(connection, which))
         return found[0] if found else None
 
-    async def orders(self, *, symbol: str | None = None, since: datetime | None = None) -> list[Order]:
+    async def orders(self, *, symbol: str | None = None, since: datetime | None = None) -> Orders:
         """Return orders with their histories, oldest first."""
         which = (ORDERS.c.created_at >= since) if since is not None else ORDERS.c.client_order_id.is_not(None)
         if symbol is not None:
             which = which & (ORDERS.c.symbol == symbol)
-        return await self._thread.read(lambda connection: load_orders(connection, which))
+        return Orders(await self._thread.read(lambda connection: load_orders(connection, which)))
 
-    async def fills(self, *, symbol: str | None = None, since: datetime | None = None) -> list[Fill]:
+    async def fills(self, *, symbol: str | None = None, since: datetime | None = None) -> Fills:
         """Return fills in the order in which they moved the portfolio."""
         query = select(FILLS).order_by(FILLS.c.number)
         if symbol is not None:
@@ -59,7 +59,7 @@ class LedgerReader:
         if since is not None:
             query = query.where(FILLS.c.filled_at >= since)
         return await self._thread.read(
-            lambda connection: [fill_of(row) for row in connection.execute(query).mappings()]
+            lambda connection: Fills(fill_of(row) for row in connection.execute(query).mappings())
         )
 
     async def journal(
@@ -72,7 +72,7 @@ class LedgerReader:
         entry_id: str | None = None,
         since: datetime | None = None,
         limit: int | None = None,
-    ) -> list[JournalEntry]:
+    ) -> Journal:
         """Return decisions, newest first, at most `limit` of them."""
         query = select(JOURNAL).order_by(JOURNAL.c.at.desc(), JOURNAL.c.entry_id).limit(limit)
         wanted = {
@@ -88,7 +88,7 @@ class LedgerReader:
         if since is not None:
             query = query.where(JOURNAL.c.at >= since)
         return await self._thread.read(
-            lambda connection: [JournalEntry.of(row) for row in connection.execute(query).mappings()]
+            lambda connection: Journal(JournalEntry.of(row) for row in connection.execute(query).mappings())
         )
 
     async def kept(self, scope: str, kind: type[T]) -> dict[str, T]:

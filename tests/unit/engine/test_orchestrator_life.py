@@ -222,3 +222,24 @@ async def test_an_interrupted_stop_goes_on_and_can_be_awaited_again(orchestrator
     assert orchestrator.state in (OrchestratorState.STOPPING, OrchestratorState.STOPPED)
     await orchestrator.stop()
     assert orchestrator.state is OrchestratorState.STOPPED
+
+
+@pytest.mark.parametrize("turns", range(1, 12))
+async def test_a_stop_while_it_starts_is_immediate_and_told_to_who_started_it(orchestrator, turns):
+    before = asyncio.all_tasks()
+    async with orchestrator.bus.subscribe(StateChanged) as changes:
+        starting = asyncio.create_task(orchestrator.start())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        had_begun = orchestrator.state is OrchestratorState.RUNNING
+        await orchestrator.stop()
+        if had_begun:
+            await starting
+        else:
+            with pytest.raises(StateError, match="stopped while it was starting"):
+                await starting
+        orchestrator.bus.close()
+        states = [change.state.value async for change in changes]
+    assert states[-1] == "stopped"
+    assert had_begun or "running" not in states
+    assert asyncio.all_tasks() == before

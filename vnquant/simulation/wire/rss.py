@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
+from itertools import islice
 from typing import Protocol
 from xml.sax.saxutils import escape
 
@@ -53,23 +54,28 @@ class Feed:
     """One feed: its channel, how many items it lists, and which share of the stories it carries.
 
     `shelves` are the remainders modulo 4 of a story's number that this feed carries, so that some stories
-    stand in one feed only and some in all.
+    stand in one feed only and some in all. `address` gives a story's address, `item` its text at a place.
     """
 
     title: str
     link: str
     items: int
     shelves: frozenset[int]
+    address: Callable[[Story], str]
     item: Callable[[Story, int], str]
 
     def carries(self, story: Story) -> bool:
         """Whether this feed lists the story."""
         return _number(story) % 4 in self.shelves
 
+    def choose(self, newest_first: Iterable[Story]) -> list[Story]:
+        """Return the stories that this feed lists."""
+        return list(islice((story for story in newest_first if self.carries(story)), self.items))
+
 
 def feed_answer(feed: Feed, newest_first: Iterable[Story]) -> Answer:
     """Return the feed of those of the stories that it carries."""
-    chosen = [story for story in newest_first if feed.carries(story)][: feed.items]
+    chosen = feed.choose(newest_first)
     items = [feed.item(story, place) for place, story in enumerate(chosen)]
     head = (
         '<?xml version="1.0" encoding="utf-8"?>\n<rss version="2.0" '
@@ -80,9 +86,12 @@ def feed_answer(feed: Feed, newest_first: Iterable[Story]) -> Answer:
     return Answer(200, _HEADERS, (head + "\n".join(items) + "\n</channel></rss>\n").encode())
 
 
+def _cafef_address(story: Story) -> str:
+    return f"https://cafef.vn/{story.slug}-{188_000_000_000 + _number(story)}.chn"
+
+
 def _cafef_item(story: Story, _place: int) -> str:
-    number = _number(story)
-    url = f"https://cafef.vn/{story.slug}-{188_000_000_000 + number}.chn"
+    number, url = _number(story), _cafef_address(story)
     image = f"https://cafefcdn.com/zoom/250_156/{number}.jpg"
     published = _rfc822(story.published_at)
     if number // 4 % _SHORT_YEARS == 0:
@@ -98,10 +107,13 @@ def _cafef_item(story: Story, _place: int) -> str:
     )
 
 
-def _vietstock_item(story: Story, place: int) -> str:
-    number = _number(story)
+def _vietstock_address(story: Story) -> str:
     when = story.published_at.astimezone(ICT)
-    url = f"https://vietstock.vn/{when:%Y/%m}/{story.slug}-738-{number % 10_000_000}.htm"
+    return f"https://vietstock.vn/{when:%Y/%m}/{story.slug}-738-{_number(story) % 10_000_000}.htm"
+
+
+def _vietstock_item(story: Story, place: int) -> str:
+    number, url = _number(story), _vietstock_address(story)
     image = f'<img src="https://image.vietstock.vn/{number % 10_000_000}.jpg" />'
     before = f"<item><title>{escape(story.title)}</title><link>"
     after = (
@@ -113,9 +125,12 @@ def _vietstock_item(story: Story, place: int) -> str:
     return "\n".join(f"{before}{link}{after}" for link in links)
 
 
+def _vnexpress_address(story: Story) -> str:
+    return f"https://vnexpress.net/{story.slug}-{4_000_000 + _number(story) % 1_000_000}.html"
+
+
 def _vnexpress_item(story: Story, place: int) -> str:
-    number = _number(story)
-    url = f"https://vnexpress.net/{story.slug}-{4_000_000 + number % 1_000_000}.html"
+    number, url = _number(story), _vnexpress_address(story)
     image = (
         f"https://i1-kinhdoanh.vnecdn.net/{story.published_at:%Y/%m/%d}/{number}.jpg?w=1200&h=0&q=100&dpr=1"
     )
@@ -135,17 +150,28 @@ def _vnexpress_item(story: Story, place: int) -> str:
 
 FEEDS: Mapping[str, Feed] = {
     "/rss/cafef/thi-truong-chung-khoan.rss": Feed(
-        "Thị trường chứng khoán - CafeF", "https://cafef.vn/", 50, frozenset({0, 2, 3}), _cafef_item
+        "Thị trường chứng khoán - CafeF",
+        "https://cafef.vn/",
+        50,
+        frozenset({0, 2, 3}),
+        _cafef_address,
+        _cafef_item,
     ),
     "/rss/vietstock/144/chung-khoan.rss": Feed(
         "Chung khoan - Vietstock RSS",
         "https://vietstock.vn/144/chung-khoan/",
         25,
         frozenset({1, 2, 3}),
+        _vietstock_address,
         _vietstock_item,
     ),
     "/rss/vnexpress/kinh-doanh.rss": Feed(
-        "Kinh doanh - VnExpress RSS", "https://vnexpress.net/kinh-doanh", 60, frozenset({3}), _vnexpress_item
+        "Kinh doanh - VnExpress RSS",
+        "https://vnexpress.net/kinh-doanh",
+        60,
+        frozenset({3}),
+        _vnexpress_address,
+        _vnexpress_item,
     ),
 }
 

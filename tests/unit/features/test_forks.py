@@ -1,0 +1,112 @@
+"""Forked arrays: what they give at a last row is what plain arrays give there."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.unit.features.conftest import synthetic_panel
+from vnquant.errors import InputError
+from vnquant.features import DEFAULT_FEATURES, FeatureInputs, FeatureSet
+from vnquant.features import indicators as ind
+from vnquant.features.forks import Forked
+from vnquant.market import OHLCV, RunningSession
+
+ROWS = 360
+
+
+def forked_panel(instants: int = 6, *, missing: bool = False):
+    """Return a running session whose instants are later rows of a panel, and the panels they stand for."""
+    panel = synthetic_panel(rows=ROWS + instants, gaps=False)
+    past = panel.rows(slice(0, ROWS))
+    last = {name: getattr(panel, name)[ROWS:].copy() for name in OHLCV}
+    if missing:
+        for name in OHLCV:
+            last[name][0] = np.nan
+            last[name][2, 3] = np.nan
+    day = panel.timestamps[ROWS]
+    running = RunningSession(
+        complete=past,
+        session=day,
+        instants=day + np.arange(instants) * np.timedelta64(60, "s"),
+        fraction=np.linspace(0.2, 1.0, instants),
+        **last,
+    )
+    return running, [running.panel(k) for k in range(instants)]
+
+
+@pytest.mark.parametrize("feature", DEFAULT_FEATURES, ids=lambda f: f.name)
+def test_a_feature_of_forks_is_that_of_each_panel(feature):
+    running, panels = forked_panel(missing=True)
+    features = FeatureSet([feature], context=False)
+    at_once = features.compute_session(running)[:, :, 0]
+    for k, panel in enumerate(panels):
+        if panel.shape[0] == ROWS:  # nothing had matched: there is no last row of this session
+            assert np.isnan(at_once[k]).all()
+            continue
+        one_by_one = features.compute(panel).values[-1, :, 0]
+        np.testing.assert_allclose(at_once[k], one_by_one, rtol=1e-9, atol=1e-12, err_msg=feature.name)
+
+
+def test_the_market_context_is_that_of_completed_sessions():
+    running, panels = forked_panel()
+    features = FeatureSet(DEFAULT_FEATURES[:1])
+    at_once = features.compute_session(running)
+    for k, panel in enumerate(panels):
+        np.testing.assert_allclose(at_once[k], features.compute(panel).values[-1], rtol=1e-9)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 60), st.integers(0, 2**32 - 1), st.sampled_from(["mean", "sum", "std", "max", "min"]))
+def test_windows_fold_any_last_row_into_any_history(window, seed, kind):
+    if kind == "std" and window < 2:
+        window = 2
+    rng = np.random.default_rng(seed)
+    history = rng.normal(size=(80, 3))
+    last = rng.normal(size=(4, 3))
+    last[rng.random(last.shape) < 0.2] = np.nan
+    rolling = getattr(ind, f"rolling_{kind}")
+    forked = rolling(Forked.of(history, last), window)
+    for k in range(len(last)):
+        plain = rolling(np.vstack([history, last[k]]), window)
+        np.testing.assert_allclose(forked.last[k], plain[-1], rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(forked.tail(10), plain[-11:-1], rtol=1e-9, atol=1e-12)
+
+
+def test_operations_on_cells_act_on_history_and_last_rows():
+    history, last = np.arange(12.0).reshape(6, 2), np.array([[20.0, 21.0], [30.0, -31.0]])
+    forked = np.where(
+        Forked.of(history, last) > 5.0, np.clip(Forked.of(history, last) * 2.0, 0.0, 50.0), -1.0
+    )
+    expected = np.where(last > 5.0, np.clip(last * 2.0, 0.0, 50.0), -1.0)
+    np.testing.assert_array_equal(forked.last, expected)
+    np.testing.assert_array_equal(forked.tail(6), np.where(history > 5.0, history * 2.0, -1.0))
+
+
+def test_history_is_computed_only_as_far_back_as_a_window_needs():
+    asked = []
+
+    def tail(rows):
+        asked.append(rows)
+        return np.ones((rows, 1))
+
+    ind.rolling_mean(Forked(1_000, tail, np.ones((3, 1))), 20)
+    assert asked == [19]
+
+
+def test_a_history_with_gaps_is_refused():
+    history = np.ones((50, 2))
+    history[30, 1] = np.nan
+    with pytest.raises(InputError, match="missing"):
+        ind.ema(Forked.of(history, np.ones((2, 2))), 5)
+
+
+def test_what_needs_a_plain_array_is_refused_and_not_guessed():
+    forked = Forked.of(np.ones((5, 2)), np.ones((3, 2)))
+    with pytest.raises(TypeError, match="plain array"):
+        np.asarray(forked)
+    with pytest.raises(TypeError):
+        np.cumsum(forked, axis=0)
+    with pytest.raises(InputError, match="plain panel"):
+        ind.rolling_rank(forked, 4)
+    assert FeatureInputs.forked(forked_panel()[0]).close.shape == (ROWS + 1, 8)

@@ -1,0 +1,94 @@
+"""Forecasts of a whole session in one batch: the same as one by one."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from sklearn.linear_model import Ridge
+
+from tests.unit.models.conftest import SMALL
+from vnquant.market import OHLCV, RunningSession
+from vnquant.models import ForecastModel
+from vnquant.models.trees import TreeEnsemble
+
+
+def running_on(panel, *, first_matches_nothing: bool = True) -> RunningSession:
+    """Take the last row of a panel as what a session comes to, and look at it on its way there."""
+    past, end = panel.rows(slice(0, len(panel.timestamps) - 1)), panel.tail(1)
+    steps = np.linspace(0.0, 1.0, 6)[:, None]
+    close = end.open + steps * (end.close - end.open)
+    last = {
+        "open": np.broadcast_to(end.open, close.shape).copy(),
+        "high": np.maximum(close, end.open),
+        "low": np.minimum(close, end.open),
+        "close": close,
+        "volume": np.round(end.volume * (0.1 + 0.9 * steps)),
+    }
+    for name in OHLCV:
+        last[name][0, 1:4] = np.nan
+        if first_matches_nothing:
+            last[name][0] = np.nan
+    day = end.timestamps[0]
+    return RunningSession(
+        complete=past,
+        session=day,
+        instants=day + np.arange(6) * np.timedelta64(60, "s"),
+        fraction=np.append(0.1 + 0.8 * steps[:-1, 0], 1.0),
+        **last,
+    )
+
+
+@pytest.mark.parametrize("first_matches_nothing", [True, False])
+def test_a_batch_predicts_what_single_panels_do(fitted_model, planted_panel, first_matches_nothing):
+    running = running_on(planted_panel, first_matches_nothing=first_matches_nothing)
+    forecast = fitted_model.predict_session(running)
+    for place in range(len(running.instants)):
+        alone, together = fitted_model.predict(running.panel(place)), forecast.at(place)
+        assert list(together) == list(alone)
+        assert len(together) == len(alone)
+        for symbol, one in alone.items():
+            other = together[symbol]
+            for name in ("expected_return", "low", "high", "confidence"):
+                assert getattr(other, name) == pytest.approx(getattr(one, name), rel=1e-9, abs=1e-12)
+            assert (other.as_of, other.stale_sessions, other.horizon) == (
+                one.as_of,
+                one.stale_sessions,
+                one.horizon,
+            )
+            assert [name for name, _ in other.drivers] == [name for name, _ in one.drivers]
+
+
+def test_any_predictor_serves(planted_panel):
+    model = ForecastModel(SMALL, predictor=Ridge(alpha=100.0)).fit(planted_panel)
+    running = running_on(planted_panel)
+    alone, together = model.predict(running.panel(4)), model.predict_session(running).at(4)
+    assert {s: p.expected_return for s, p in together.items()} == pytest.approx(
+        {s: p.expected_return for s, p in alone.items()}
+    )
+
+
+def test_what_passes_a_filter_is_found_without_making_the_others(fitted_model, planted_panel):
+    together = fitted_model.predict_session(running_on(planted_panel)).at(5)
+    level = sorted(p.expected_return for p in together.values())[-3]
+    passing = together.above(level, 0.0)
+    assert [p.symbol for p in passing] == [s for s, p in together.items() if p.expected_return > level]
+    with pytest.raises(KeyError):
+        together["NONE"]
+
+
+def test_the_kernel_adds_up_the_trees_that_numpy_walks(fitted_model, planted_panel):
+    ensemble: TreeEnsemble = fitted_model._final._trees()
+    rng = np.random.default_rng(5)
+    rows = rng.normal(size=(203, ensemble.features)).astype(np.float32)
+    rows[rng.random(rows.shape) < 0.02] = np.nan
+    np.testing.assert_allclose(ensemble.predict_many(rows), ensemble.predict(rows), rtol=0, atol=1e-14)
+    assert ensemble.predict_many(rows[:0]).shape == (0,)
+
+
+def test_a_history_with_gaps_is_refused(fitted_model, planted_panel):
+    running = running_on(planted_panel)
+    holed = {name: getattr(running.complete, name).copy() for name in OHLCV}
+    for array in holed.values():
+        array[-30, 2] = np.nan
+    with pytest.raises(ValueError, match="missing"):
+        fitted_model.predict_session(replace(running, complete=replace(running.complete, **holed)))

@@ -1,0 +1,244 @@
+"""Forks: one history with many last rows, computed together.
+
+A running session is looked at a hundred times a day, and each time only the last row of 400 is new. An array
+of `Forked` holds the rows that all looks share once, and the last row of each look beside them. Indicators
+and features are computed on it by the code that computes them on plain arrays: an operation on single cells
+acts on both parts, a window folds the end of the history into each last row. History is computed lazily, and
+only so far back as a later window asks for.
+
+What it gives at a last row equals the plain computation to rounding; `tests/unit/features/test_forks.py`
+holds every feature to it. Only complete histories can be forked: a row that lacks a symbol inside the history
+shifts its windows, which is the business of `Gaps`.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar, cast
+
+import bottleneck as bn
+import numpy as np
+
+from vnquant.errors import InputError
+from vnquant.market.bars import FloatArray
+
+__all__ = ("Forked", "as_array", "as_forked", "cellwise")
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+Tail = Callable[[int], FloatArray]
+
+
+class Forked(np.lib.mixins.NDArrayOperatorsMixin):
+    """An array of shape (T + 1, N) whose last row is many.
+
+    Parameters
+    ----------
+    rows : int
+        T, the rows of the history.
+    tail : callable
+        Returns the last k rows of the history, k <= T, shape (k, N).
+    last : float64, shape (S, N) or (1, N)
+        The last row at each of S instants; a single one where it is the same at all of them.
+    """
+
+    __slots__ = ("_known", "_tail", "last", "rows")
+
+    def __init__(self, rows: int, tail: Tail, last: FloatArray) -> None:
+        self.rows = rows
+        self.last = last
+        self._tail = tail
+        self._known: FloatArray | None = None
+
+    @classmethod
+    def of(cls, history: FloatArray, last: FloatArray) -> Forked:
+        """Fork a plain history."""
+        return cls(len(history), lambda k: history[len(history) - k :], last)
+
+    def tail(self, rows: int) -> FloatArray:
+        """Return the last rows of the history, at most all of them."""
+        wanted = min(rows, self.rows)
+        if self._known is None or len(self._known) < wanted:
+            self._known = self._tail(wanted)
+        return self._known[len(self._known) - wanted :]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(T + 1, N), as that of a plain array."""
+        return (self.rows + 1, self.last.shape[-1])
+
+    def copy(self) -> Forked:
+        """Return itself: nothing writes into a forked array."""
+        return self
+
+    # -- cells --------------------------------------------------------------------------------------------
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        if method != "__call__" or kwargs:
+            return NotImplemented
+        return map_cells(ufunc, *inputs)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        if function is np.shape:
+            return self.shape
+        if function not in _CELLWISE:
+            return NotImplemented
+        return map_cells(functools.partial(function, **kwargs) if kwargs else function, *args)
+
+    def __array__(self, *args: Any, **kwargs: Any) -> Any:
+        raise TypeError("a forked array is no plain array; use operations on cells and the indicators")
+
+    # -- time ---------------------------------------------------------------------------------------------
+
+    def shift(self, rows: int) -> Forked:
+        """Return the array moved `rows` later."""
+        if rows == 0:
+            return self
+
+        def tail(k: int) -> FloatArray:
+            return _padded(self.tail(k + rows)[: max(min(k + rows, self.rows) - rows, 0)], k)
+
+        return Forked(
+            self.rows,
+            tail,
+            _padded(self.tail(rows)[:1] if rows <= self.rows else self.last[:0], 1, self.last),
+        )
+
+    def previous(self) -> Forked:
+        """Return the last value before each row, looking over missing ones."""
+        before = bn.push(self.tail(self.rows), axis=0) if self.rows else self.tail(0)
+
+        def tail(k: int) -> FloatArray:
+            return _padded(before[max(self.rows - k - 1, 0) : self.rows - 1], k)
+
+        return Forked(self.rows, tail, _padded(before[-1:], 1, self.last))
+
+    def moving(self, kernel: Any, window: int, needed: int) -> Forked:
+        """Return a bottleneck window over the last `window` rows, with at least `needed` values."""
+        fold = _FOLDS.get(kernel)
+        if fold is None:
+            raise InputError(f"{kernel} is not known to forked arrays; compute it on a plain panel.")
+
+        def tail(k: int) -> FloatArray:
+            given = self.tail(k + window - 1)
+            whole: FloatArray = kernel(given, min(window, len(given)), min_count=needed, axis=0)
+            return whole[len(whole) - k :]
+
+        before = self.tail(window - 1)
+        there = np.isfinite(self.last)
+        count = np.isfinite(before).sum(axis=0) + there
+        with np.errstate(invalid="ignore", divide="ignore"):
+            value = fold(before, self.last, there, count)
+        return Forked(self.rows, tail, np.where(count >= needed, value, np.nan))
+
+    def recursive(self, weight: float, min_count: int, whole: Callable[[FloatArray], FloatArray]) -> Forked:
+        """Return a recursive average, y[t] = (1 - weight) y[t-1] + weight x[t]; `whole` is the plain one."""
+
+        def tail(k: int) -> FloatArray:
+            return whole(self.tail(self.rows))[self.rows - k :]
+
+        history = self.tail(self.rows)
+        there = np.isfinite(history)
+        first = int(np.argmax(there.all(axis=1)))
+        if not there[first:].all() or there[:first].any():
+            raise InputError("the history has missing values, so its averages cannot be forked")
+        kept = history[first:]
+        weights = weight * (1.0 - weight) ** np.arange(len(kept) - 1, -1, -1.0)
+        weights[0] = (1.0 - weight) ** (len(kept) - 1)
+        state = weights @ kept
+        last = (1.0 - weight) * state + weight * self.last
+        return Forked(self.rows, tail, last if len(kept) + 1 >= min_count else np.full_like(last, np.nan))
+
+
+def as_forked(x: object) -> Forked | None:
+    """Return x where it is forked."""
+    return x if isinstance(x, Forked) else None
+
+
+def as_array(x: Forked) -> FloatArray:
+    """Tell the type checker that what computes on arrays computes on this."""
+    return cast("FloatArray", x)
+
+
+def cellwise(function: Callable[P, R]) -> Callable[P, R]:
+    """Let a function of cells, which may write into its own results, take forked arrays as well."""
+
+    @functools.wraps(function)
+    def either(*args: P.args, **kwargs: P.kwargs) -> R:
+        if any(isinstance(a, Forked) for a in args):
+            return cast("R", map_cells(functools.partial(function, **kwargs) if kwargs else function, *args))
+        return function(*args, **kwargs)
+
+    return either
+
+
+def map_cells(function: Callable[..., Any], *inputs: Any) -> Forked:
+    """Apply a function of cells to the history and to the last rows."""
+    forks = [x for x in inputs if isinstance(x, Forked)]
+    for other in inputs:
+        if not isinstance(other, Forked) and np.ndim(other) > 1:
+            raise TypeError("a plain array of many rows cannot be combined with a forked one")
+
+    def tail(k: int) -> FloatArray:
+        got: FloatArray = function(*(x.tail(k) if isinstance(x, Forked) else x for x in inputs))
+        return got
+
+    last = function(*(x.last if isinstance(x, Forked) else x for x in inputs))
+    return Forked(forks[0].rows, tail, last)
+
+
+_CELLWISE = frozenset({np.where, np.clip, np.nan_to_num, np.isclose})
+
+
+def _padded(rows: FloatArray, wanted: int, like: FloatArray | None = None) -> FloatArray:
+    """Return rows with NaN rows before them, so many as are wanted."""
+    if len(rows) == wanted:
+        return rows
+    columns = rows.shape[-1] if like is None else like.shape[-1]
+    out = np.full((wanted, columns), np.nan)
+    out[wanted - len(rows) :] = rows
+    return out
+
+
+# -- windows ----------------------------------------------------------------------------------------------
+# Each folds the last rows, shape (S, N), into the window - 1 rows before them; `count` is how many values
+# the window holds then, `there` where the last row has one.
+
+
+def _fold_sum(before: FloatArray, last: FloatArray, there: Any, count: Any) -> FloatArray:
+    total: FloatArray = bn.nansum(before, axis=0) + np.where(there, last, 0.0)
+    return total
+
+
+def _fold_mean(before: FloatArray, last: FloatArray, there: Any, count: Any) -> FloatArray:
+    mean: FloatArray = _fold_sum(before, last, there, count) / count
+    return mean
+
+
+def _fold_std(before: FloatArray, last: FloatArray, there: Any, count: Any) -> FloatArray:
+    # Welford's update: the squares of the window grow by the distance to the mean before, scaled.
+    earlier = count - there
+    mean = np.where(earlier > 0, bn.nansum(before, axis=0) / np.maximum(earlier, 1), 0.0)
+    squares = bn.nansum((before - mean[:1]) ** 2, axis=0)
+    gap = np.where(there, last - mean, 0.0)
+    spread: FloatArray = np.sqrt((squares + gap * gap * earlier / np.maximum(count, 1)) / count)
+    return spread
+
+
+def _fold_max(before: FloatArray, last: FloatArray, there: Any, count: Any) -> FloatArray:
+    return np.fmax(np.fmax.reduce(before, axis=0, initial=-np.inf), last)
+
+
+def _fold_min(before: FloatArray, last: FloatArray, there: Any, count: Any) -> FloatArray:
+    return np.fmin(np.fmin.reduce(before, axis=0, initial=np.inf), last)
+
+
+_FOLDS: dict[Any, Callable[[FloatArray, FloatArray, Any, Any], FloatArray]] = {
+    bn.move_sum: _fold_sum,
+    bn.move_mean: _fold_mean,
+    bn.move_std: _fold_std,
+    bn.move_max: _fold_max,
+    bn.move_min: _fold_min,
+}
