@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
-from vnquant.dossier import opportunity_of
+from vnquant.dossier import dossier_panel, opportunity_of
 from vnquant.errors import MissingDataError, ModelError, SourceError, StateError
 from vnquant.market import BarPanel, BarSeries, QualityReport, data_report
 from vnquant.models import ForecastModel, ModelConfig, ModelStore, Predictor, training_cutoff
@@ -110,7 +110,22 @@ class Desk:
             coverage=coverage or str(self.history.coverage([symbol], self.world.clock.now(), failures)),
         )
 
-    async def bars(self, symbols: Sequence[str], start: date, end: date, *, interval: str) -> BarPanel:
+    async def research_panel(self) -> BarPanel:
+        """Return all loaded bars with the model's out-of-sample forecasts beside them, to study agents on."""
+        await self.ready()
+        return await asyncio.to_thread(
+            dossier_panel, self.history, self.model, None, rows=None, as_of=self.world.clock.now()
+        )
+
+    async def bars(
+        self,
+        symbols: Sequence[str],
+        start: date,
+        end: date,
+        *,
+        interval: str,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> BarPanel:
         """Return bars of all the symbols, or raise the first failure."""
 
         async def fetch(symbol: str) -> BarSeries:
@@ -122,6 +137,8 @@ class Desk:
                 if outcome.value is None:
                     raise outcome.error or SourceError(f"{outcome.item}: no answer", symbol=outcome.item)
                 found[outcome.item] = outcome.value
+                if progress is not None:
+                    progress(len(found), len(symbols))
         ordered = [found[s] for s in symbols]
         fraction = self.history.session_fraction_of(ordered) if interval == "1D" else 1.0
         return BarPanel.from_series(ordered, interval=interval, session_fraction=fraction)
@@ -140,18 +157,28 @@ class Desk:
         self._judged = {item: self._judged[item] for item in feed.items}
         return list(self._judged.values())
 
+    @property
+    def articles(self) -> tuple[Article, ...]:
+        """The headlines that were read last."""
+        return tuple(self._judged.values())
+
     async def data_report(self) -> QualityReport:
         """Check a file's rows as they stand, or the loaded bars of any other source."""
-        raw = await self.world.raw_frame()
-        if raw is None and not self.history.loaded():
-            await self.history.refresh(self.world.universe.tickers)
-        return await asyncio.to_thread(
-            lambda: data_report(
-                self.history.panel() if raw is None else raw,
-                universe=self.world.universe,
-                calendar=self.world.calendar,
+        with self.progress("Checking the bars", unit="symbol") as bar:
+            raw = await self.world.raw_frame()
+            if raw is None and not self.history.loaded():
+                await self.history.refresh(self.world.universe.tickers, progress=bar.items)
+            return await asyncio.to_thread(
+                lambda: data_report(
+                    self.history.panel() if raw is None else raw,
+                    universe=self.world.universe,
+                    calendar=self.world.calendar,
+                )
             )
-        )
+
+    def progress(self, what: str, *, unit: str = "it") -> ProgressBar:
+        """Return a bar for something that may take longer than a second, silent where bars are off."""
+        return ProgressBar(what, unit=unit, shown=self._settings.progress)
 
     async def aclose(self) -> None:
         """End the scans that still run, then the world; idempotent."""
@@ -164,7 +191,7 @@ class Desk:
         wanted, failures = self.world.universe.tickers, {}
         at = self.world.clock.now()
         for _ in range(_LOADING_ROUNDS):
-            with ProgressBar("Loading history", unit="symbol", shown=self._settings.progress) as bar:
+            with self.progress("Loading history", unit="symbol") as bar:
                 failures = await self.history.refresh(wanted, progress=bar.items)
             loaded = set(self.history.loaded())
             wanted = tuple(s for s in wanted if s not in loaded)
@@ -182,7 +209,7 @@ class Desk:
         if not panel.shape[0]:
             raise ModelError(f"No bars before {as_of:%Y-%m} to train on; give bars of earlier years.")
         store = ModelStore(self._settings.cache_dir / "models")
-        with ProgressBar("Training the model", unit="%", shown=self._settings.progress) as bar:
+        with self.progress("Training the model", unit="%") as bar:
             return await store.load_or_train(
                 panel, self._model_config, predictor=self._predictor, progress=bar.share
             )

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from vnquant.agents import Agent, ChiefAgent, Opportunity
+from vnquant.agents import Agent, ChiefAgent, Opportunity, Scores, known_swings
 from vnquant.market import BarPanel, FloatArray
 from vnquant.models import ForecastModel
 from vnquant.news import Article, news_sentiment
@@ -15,7 +15,10 @@ from vnquant.scanners import MarketHistory
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-__all__ = ("chart_symbol", "dossier_panel", "opportunity_of")
+    from vnquant.trading import Fill
+    from vnquant.ui.theme import ChartTheme
+
+__all__ = ("SymbolCharts", "dossier_panel", "opportunity_of")
 
 
 def dossier_panel(
@@ -23,7 +26,7 @@ def dossier_panel(
     model: ForecastModel | None,
     articles: Sequence[Article] | None,
     *,
-    rows: int,
+    rows: int | None,
     as_of: datetime,
 ) -> BarPanel:
     """Return the loaded bars of all symbols with what is known beside them.
@@ -62,35 +65,90 @@ def opportunity_of(
     )
 
 
-def chart_symbol(
-    symbol: str,
-    history: MarketHistory,
-    model: ForecastModel | None,
-    agents: Mapping[str, Agent],
-    chief: ChiefAgent,
-    *,
-    sessions: int,
-    fingerprint: str,
-) -> go.Figure:
-    """Draw a symbol's last sessions with the agents' scores, and the Chief's, below."""
-    from vnquant.ui import price_chart
+class SymbolCharts:
+    """Draws symbols; what their charts share is computed once for the same bars, model and agents.
 
-    rows = sessions + history.config.history_sessions
-    panel = dossier_panel(history, model, None, rows=rows, as_of=history.clock.now())
-    alone, column = panel.select(symbol), panel.index(symbol)
-    # Agents that look at one stock at a time need not judge the other hundred for its chart.
-    judged = {
-        name: agent.scored(alone) if agent.per_symbol else agent.scored(panel).column(column)
-        for name, agent in agents.items()
-    }
-    judged["chief"] = chief.combine_scores(judged)
-    shown = alone.tail(sessions)
-    about = history.universe[symbol]
-    return price_chart(
-        shown,
-        symbol,
-        exchange=about.exchange,
-        scores={name: scores.score[-sessions:, 0] for name, scores in judged.items()},
-        company=about.company,
-        fingerprint=fingerprint,
-    )
+    A chart is made where it is asked for, which in a notebook is the loop. Nine tenths of its numbers are
+    the whole market's: the panel with its forecasts, and the scores of agents that compare symbols.
+
+    Parameters
+    ----------
+    history : MarketHistory
+    """
+
+    def __init__(self, history: MarketHistory) -> None:
+        self._history = history
+        self._panel_key: tuple[object, ...] = ()
+        self._panel: BarPanel | None = None
+        self._scores: dict[str, tuple[Agent, BarPanel, Scores]] = {}
+
+    def draw(
+        self,
+        symbol: str,
+        model: ForecastModel | None,
+        agents: Mapping[str, Agent],
+        chief: ChiefAgent,
+        *,
+        sessions: int,
+        articles: Sequence[Article] = (),
+        fills: Sequence[Fill] = (),
+        fingerprint: str = "",
+        theme: ChartTheme | str = "auto",
+    ) -> go.Figure:
+        """Draw a symbol's last sessions with the agents' scores, and the Chief's, below.
+
+        Support and resistance are the last swings, which are known some bars after they happened.
+        """
+        from vnquant.ui import price_chart
+
+        panel = self._seen(model, articles, sessions)
+        alone, column = panel.select(symbol), panel.index(symbol)
+        # Agents that look at one stock at a time need not judge the other hundred for its chart.
+        judged = {
+            name: agent.scored(alone) if agent.per_symbol else self._scored(name, agent, panel).column(column)
+            for name, agent in agents.items()
+        }
+        judged["chief"] = chief.combine_scores(judged)
+        support, resistance = known_swings(alone)
+        about = self._history.universe[symbol]
+        return price_chart(
+            alone.tail(sessions),
+            symbol,
+            exchange=about.exchange,
+            scores={name: scores.score[-sessions:, 0] for name, scores in judged.items()},
+            levels=(support[-sessions:, 0], resistance[-sessions:, 0]),
+            fills=fills,
+            articles=articles,
+            company=about.company,
+            fingerprint=fingerprint,
+            theme=theme,
+        )
+
+    def warm(self, model: ForecastModel | None, agents: Mapping[str, Agent], *, sessions: int) -> None:
+        """Compute what charts share, and import plotly: on a thread, so that the first chart is quick too."""
+        import plotly.graph_objects
+
+        panel = self._seen(model, (), sessions)
+        for name, agent in agents.items():
+            if not agent.per_symbol:
+                self._scored(name, agent, panel)
+        # Its first figure makes plotly import a module for each kind of trace.
+        for name in ("Candlestick", "Scatter", "Bar"):
+            plotly.graph_objects.Figure(getattr(plotly.graph_objects, name)())
+
+    def _seen(self, model: ForecastModel | None, articles: Sequence[Article], sessions: int) -> BarPanel:
+        """Return the market's panel with enough rows before those that are shown."""
+        history, now = self._history, self._history.clock.now()
+        rows = sessions + history.config.history_sessions
+        urls = tuple(a.url for a in articles)
+        key = (rows, now, urls, history.fingerprint(), "" if model is None else model.fingerprint)
+        if self._panel is None or key != self._panel_key:
+            panel = dossier_panel(history, model, articles, rows=rows, as_of=now)
+            self._panel, self._panel_key = panel, key
+        return self._panel
+
+    def _scored(self, name: str, agent: Agent, panel: BarPanel) -> Scores:
+        known = self._scores.get(name)
+        if known is None or known[0] is not agent or known[1] is not panel:
+            known = self._scores[name] = (agent, panel, agent.scored(panel))
+        return known[2]

@@ -13,10 +13,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from vnquant.dossier import SymbolCharts
 from vnquant.errors import ClosedError, DateRangeError, StateError
 from vnquant.market import BarPanel, to_timestamp
 from vnquant.opening import Opening
-from vnquant.runtime import MarketClock
+from vnquant.runtime import MarketClock, wake_on_interrupt
+from vnquant.views import Views
 from vnquant.world import World, open_world
 
 if TYPE_CHECKING:
@@ -28,14 +30,22 @@ if TYPE_CHECKING:
     from vnquant.engine import AutonomousOrchestrator, EngineConfig
     from vnquant.market import QualityReport, Universe
     from vnquant.models import ForecastModel, ModelConfig, Prediction, Predictor
-    from vnquant.news import Article
+    from vnquant.news import Articles
     from vnquant.scanners import ScanResult
     from vnquant.settings import Settings
     from vnquant.simulation import Faults, Latency, Planted, SimulatedExchange
     from vnquant.sources import QuoteBoard
     from vnquant.sync import SyncWorkbench
+    from vnquant.ui.agent_lab import AgentLab
+    from vnquant.ui.control_panel import ControlPanel
+    from vnquant.ui.heatmap import Heatmap
+    from vnquant.ui.live_chart import LiveChart
+    from vnquant.ui.price_board import PriceBoard
+    from vnquant.ui.theme import ChartTheme
 
 __all__ = ("Workbench",)
+
+_CHART_SESSIONS = 375  # a year and a half: room to look back from the first of them that "1Y" shows
 
 
 class Workbench:
@@ -77,6 +87,8 @@ class Workbench:
         )
         self._settings = settings
         self._loop = asyncio.get_running_loop()
+        self._views = Views(self._desk, self._loop)
+        self._charts = SymbolCharts(self._desk.history)
         self._is_open = True
         self._last_scan: ScanResult | None = None
         self._database = database
@@ -86,6 +98,7 @@ class Workbench:
         self.agents: dict[str, Agent] = {a.name: a for a in default_agents()}
         self.agents.update({a.name: a for a in agents or ()})
         self.chief = chief or ChiefAgent()
+        wake_on_interrupt(self._loop)
         _close_at_exit(self)
 
     @classmethod
@@ -99,7 +112,7 @@ class Workbench:
         planted: Planted | None = None,
         faults: Faults | None = None,
         latency: Latency | None = None,
-        agents: Iterable[Agent] | None = None,
+        agents: Iterable[Agent] | str | Path | None = None,
         chief: ChiefAgent | None = None,
         predictor: Predictor | None = None,
         model: ModelConfig | None = None,
@@ -125,8 +138,9 @@ class Workbench:
             each time; 1 is real time; 60 makes a minute pass each second.
         planted, faults, latency : optional
             What the simulated exchange hides in its prices, and how badly it behaves.
-        agents : iterable of Agent, optional
-            Replace the default agents of the same name, or join them.
+        agents : iterable of Agent, str or Path, optional
+            Replace the default agents of the same name, or join them. A path is a preset, as an agent's lab
+            or `vnquant.agents.save_preset` writes it.
         chief : ChiefAgent, optional
         predictor : Predictor, optional
             Any object with `fit(X, y)` and `predict(X)` in place of the gradient-boosted trees.
@@ -142,13 +156,14 @@ class Workbench:
 
         Raises
         ------
-        InputError, FileFormatError, PortInUseError
+        InputError, PresetError, FileFormatError, PortInUseError
             On awaiting, each saying what to do.
         """
 
         async def opening() -> Workbench:
             from vnquant.settings import settings
 
+            joining = await _agents_of(agents)
             chosen = settings().overridden(cache_dir=cache_dir, **overrides)
             options = {"planted": planted, "faults": faults, "latency": latency}
             world = await open_world(
@@ -165,7 +180,7 @@ class Workbench:
                     world,
                     settings=chosen,
                     seed=seed,
-                    agents=agents,
+                    agents=joining,
                     chief=chief,
                     predictor=predictor,
                     model=model,
@@ -242,6 +257,7 @@ class Workbench:
         shows a bar. `scan` and `discuss` do it by themselves when needed.
         """
         await self._desk.ready()
+        await asyncio.to_thread(self._charts.warm, self.model, dict(self.agents), sessions=_CHART_SESSIONS)
         return self
 
     async def scan(
@@ -261,13 +277,19 @@ class Workbench:
             Seconds after which the scan answers with what it has.
         held : sequence of str
             Asked for first.
-        """
-        from vnquant.ui.progress import ProgressBar
 
+        Examples
+        --------
+        >>> result = await bench.scan()
+        >>> result.coverage
+        102 of 102 fresh
+        >>> result.to_frame().columns.tolist()
+        ['as_of', 'expected_return', 'low', 'high', 'confidence', 'action', 'opportunity']
+        """
         self._check_open()
         wanted = self.universe.check(symbols)
         scanner = await self._desk.ready()
-        with ProgressBar("Scanning", unit="symbol", shown=self._settings.progress) as bar:
+        with self._desk.progress("Scanning", unit="symbol") as bar:
             result = await scanner.scan_stocks(wanted, deadline_s=deadline_s, held=held, progress=bar.items)
         self._last_scan = result
         return result
@@ -291,16 +313,24 @@ class Workbench:
         symbol : str
         timeout_s : float
             For each agent; one that is late or fails is named in `missing`, never guessed.
+
+        Examples
+        --------
+        >>> verdict = await bench.discuss("FPT")
+        >>> verdict.agent, [signal.agent for signal in verdict.components]
+        ('chief', ['bull', 'bear', 'analyst', 'scout', 'risk_doctor'])
         """
         from vnquant.agents import discuss_opportunity
 
         self._check_open()
         (ticker,) = self.universe.check([symbol])
         coverage = "" if self._last_scan is None else str(self._last_scan.coverage)
-        opportunity = await self._desk.opportunity(ticker, coverage=coverage)
-        return await discuss_opportunity(
-            opportunity, tuple(self.agents.values()), self.chief, timeout_s=timeout_s
-        )
+        await self._desk.ready()
+        with self._desk.progress(f"Discussing {ticker}"):
+            opportunity = await self._desk.opportunity(ticker, coverage=coverage)
+            return await discuss_opportunity(
+                opportunity, tuple(self.agents.values()), self.chief, timeout_s=timeout_s
+            )
 
     @property
     def orchestrator(self) -> AutonomousOrchestrator:
@@ -313,13 +343,14 @@ class Workbench:
         """
         self._check_open()
         if self._orchestrator is None:
-            from vnquant.engine import AutonomousOrchestrator
-            from vnquant.operation import DeskResearch
+            from vnquant.engine import AutonomousOrchestrator, EngineConfig
+            from vnquant.operation import research_on
 
+            config = self._engine_config or EngineConfig()
             self._orchestrator = AutonomousOrchestrator(
-                DeskResearch(self._desk, self.agents, lambda: self.chief),
+                research_on(self._desk, self.agents, lambda: self.chief, scan_every_s=config.model_every_s),
                 database=self._database,
-                config=self._engine_config,
+                config=config,
                 seed=self.seed,
             )
         return self._orchestrator
@@ -342,57 +373,139 @@ class Workbench:
             Before anything is asked for.
         SourceError
             The first failure, if a symbol cannot be had: a panel never lacks a symbol in silence.
+
+        Examples
+        --------
+        >>> await bench.bars(["FPT", "VCB"], "2025-05-26", "2025-05-30")
+        BarPanel(5 x 2 symbols, 1D, 2025-05-26 to 2025-05-30)
         """
         self._check_open()
         wanted = self.universe.check(symbols)
         first, last = _dates(start, end, self.clock.now().date())
-
-        return await self._desk.bars(wanted, first, last, interval=interval)
+        with self._desk.progress("Loading bars", unit="symbol") as bar:
+            return await self._desk.bars(wanted, first, last, interval=interval, progress=bar.items)
 
     async def quotes(self, symbols: str | Sequence[str] | None = None) -> QuoteBoard:
-        """Return the present board of some symbols, of all by default."""
+        """Return the present board of some symbols, of all by default.
+
+        Examples
+        --------
+        >>> board = await bench.quotes(["FPT", "VCB"])
+        >>> board.to_frame()[["floor_price", "last_price", "ceiling_price"]].shape
+        (2, 3)
+        """
         self._check_open()
         if self._desk.world.quotes is None:
             raise StateError(f"There is no board behind {self._desk.world.name}; a file holds bars only.")
-        return await self._desk.world.quotes.quotes(self.universe.check(symbols))
+        wanted = self.universe.check(symbols)
+        with self._desk.progress("Asking the board"):
+            return await self._desk.world.quotes.quotes(wanted)
 
-    async def news(self) -> list[Article]:
-        """Return the latest headlines with the symbols they name, their sentiment and alert level."""
+    async def news(self) -> Articles:
+        """Return the latest headlines with the symbols they name, their sentiment and alert level.
+
+        A list of `Article` that shows itself as a table, and has `.to_frame()`.
+
+        Examples
+        --------
+        >>> articles = await bench.news()
+        >>> articles.to_frame()[["level", "sentiment", "symbols"]].columns.tolist()
+        ['level', 'sentiment', 'symbols']
+        """
+        from vnquant.news import Articles
+
         self._check_open()
-        return await self._desk.news()
+        with self._desk.progress("Reading the news"):
+            return Articles(await self._desk.news())
 
     async def data_report(self) -> QualityReport:
         """Check the bars for gaps, duplicates, impossible prices and unadjusted splits; drops nothing."""
         self._check_open()
         return await self._desk.data_report()
 
-    def chart(self, symbol: str, *, sessions: int = 180) -> go.Figure:
-        """Draw candles, volume and the agents' scores of one symbol over its last sessions.
+    def chart(
+        self, symbol: str, *, sessions: int = _CHART_SESSIONS, theme: ChartTheme | str = "auto"
+    ) -> go.Figure:
+        """Draw candles, volume, the agents' scores and all that happened to one symbol.
+
+        Marked are the Chief's turns to buy and to sell, the orchestrator's fills, the headlines that were
+        read last, support and resistance. Export it with `vnquant.ui.export_png`.
+
+        Parameters
+        ----------
+        symbol : str
+        sessions : int
+            How many last sessions are drawn; buttons choose how many of them are seen.
+        theme : {"auto", "light", "dark"}
+            "auto" reads on a light and on a dark notebook; the others bring their own ground.
 
         Raises
         ------
         MissingDataError
             Before `scan()`, `discuss()` or `prepare()` has loaded its bars.
-        """
-        from vnquant.dossier import chart_symbol
 
+        Examples
+        --------
+        >>> bench = await bench.prepare()
+        >>> bench.chart("FPT").layout.title.text
+        '<b>FPT</b> CTCP FPT · last bar is the running session'
+        """
         self._check_open()
         (ticker,) = self.universe.check([symbol])
-        return chart_symbol(
+        return self._charts.draw(
             ticker,
-            self._desk.history,
             self.model,
             self.agents,
             self.chief,
             sessions=sessions,
+            articles=self._desk.articles,
+            fills=() if self._orchestrator is None else self._orchestrator.fills,
             fingerprint=self.fingerprint,
+            theme=theme,
         )
 
-    def discussion_chart(self, verdict: AgentSignal) -> go.Figure:
+    # -- widgets ------------------------------------------------------------------------------------------
+
+    def control_panel(self) -> ControlPanel:
+        """Show the orchestrator: start, pause, resume and cancel it, and watch all that it does."""
+        return self._views.control_panel(self.orchestrator)
+
+    def agent_lab(self, agent: str | Agent | type[Agent], *, symbol: str | None = None) -> AgentLab:
+        """Show what an agent's parameters change: its signals on a chart, its worth over all symbols.
+
+        Parameters
+        ----------
+        agent : str, Agent or Agent class
+            The name of one in `bench.agents`, or an agent of your own.
+        symbol : str, optional
+            Whose chart is shown first.
+        """
+        self._check_open()
+        if symbol is not None:
+            (symbol,) = self.universe.check([symbol])
+        return self._views.agent_lab(agent, self.agents, symbol=symbol)
+
+    def price_board(self) -> PriceBoard:
+        """Show all symbols live, in the colours of Vietnamese boards."""
+        self._check_open()
+        return self._views.price_board()
+
+    def heatmap(self) -> Heatmap:
+        """Show the market by sector, each symbol as large as its value traded."""
+        self._check_open()
+        return self._views.heatmap()
+
+    def live_chart(self, symbol: str) -> LiveChart:
+        """Show a symbol's candles, the last of which moves with the board."""
+        self._check_open()
+        (ticker,) = self.universe.check([symbol])
+        return self._views.live_chart(ticker)
+
+    def discussion_chart(self, verdict: AgentSignal, *, theme: ChartTheme | str = "auto") -> go.Figure:
         """Draw a verdict and its components as diverging bars."""
         from vnquant.ui import discussion_chart
 
-        return discussion_chart(verdict, fingerprint=self.fingerprint)
+        return discussion_chart(verdict, fingerprint=self.fingerprint, theme=theme)
 
     # -- lifetime -----------------------------------------------------------------------------------------
 
@@ -405,7 +518,10 @@ class Workbench:
             if self._orchestrator is not None:
                 await self._orchestrator.stop()
         finally:
-            await self._desk.aclose()
+            try:
+                await self._views.aclose()  # they stay, and show how it ended
+            finally:
+                await self._desk.aclose()
 
     async def __aenter__(self) -> Self:
         return self
@@ -424,6 +540,15 @@ class Workbench:
     def _check_open(self) -> None:
         if not self._is_open:
             raise ClosedError("This workbench is closed. Open another: `bench = await Workbench.open()`.")
+
+
+async def _agents_of(given: Iterable[Agent] | str | Path | None) -> Iterable[Agent] | None:
+    """Return the agents, those of a preset read off the loop."""
+    if not isinstance(given, str | Path):
+        return given
+    from vnquant.agents import load_preset
+
+    return await asyncio.to_thread(load_preset, given)
 
 
 def _dates(start: date | datetime | str, end: date | datetime | str, today: date) -> tuple[date, date]:
