@@ -9,16 +9,15 @@ of its scans are computed in one batch, each from what was known at its own inst
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vnquant.agents import Agent, Opportunity, discuss_at_once, discuss_opportunity
+from vnquant.agents import Agent, Hearing, Opportunity, SessionScores, discuss_opportunity
 from vnquant.engine import MODEL_HOURS
 from vnquant.market.calendar import to_ict
-from vnquant.news import news_sentiment
+from vnquant.news import article_from, news_sentiment, repeated
 from vnquant.scanners import Coverage, OpportunityFilter, ScanResult
 from vnquant.simulation import DirectMarket, DirectQuotes
 
@@ -26,14 +25,17 @@ if TYPE_CHECKING:
     from vnquant.agents import AgentSignal, ChiefAgent
     from vnquant.desk import Desk
     from vnquant.engine import Lead, Research
-    from vnquant.market import BarPanel, RunningSession, TradingCalendar, Universe
-    from vnquant.models import ForecastModel, SessionForecast
+    from vnquant.market import BarPanel, FloatArray, RunningSession, TradingCalendar, Universe
+    from vnquant.models import ForecastHistory, ForecastModel, SessionForecast
     from vnquant.news import Article
     from vnquant.runtime import MarketClock
-    from vnquant.sources import NewsFeed, QuoteSource
+    from vnquant.sources import ActionSource, FeedItem, NewsFeed, QuoteSource
 
 __all__ = ("DirectResearch",)
 
+IndexArray = np.ndarray[Any, np.dtype[np.intp]]
+
+_CLOSE = time(15)
 _FIRST_BAR = time(9, 16)  # as for a market history: every board has matched by then
 
 
@@ -48,8 +50,8 @@ class DirectResearch:
         Asked while the exchange has faults or latency.
     agents, chief
         As for `DeskResearch`.
-    scan_every_s : float
-        From one scan to the next: these instants are forecast together.
+    every_s : sequence of float
+        From one round to the next, of the scanners: what happens at these instants is forecast together.
     """
 
     def __init__(
@@ -60,20 +62,26 @@ class DirectResearch:
         agents: Mapping[str, Agent],
         chief: Callable[[], ChiefAgent],
         *,
-        scan_every_s: float,
+        every_s: Sequence[float],
     ) -> None:
         self._desk = desk
         self._direct = direct
         self._otherwise = otherwise
         self._agents = agents
         self._chief = chief
-        self._minutes = _scan_minutes(scan_every_s)
-        self._forecasts = _Forecasts(self._minutes)
+        self._forecasts = _Forecasts(_planned_minutes(every_s))
         self._criteria = OpportunityFilter()
         self._feed: NewsFeed | None = None
         self._articles: list[Article] = []
+        self._judged: dict[FeedItem, Article] = {}
+        self._texts: dict[tuple[str, str], Article] = {}
+        self._seen: tuple[tuple[RunningSession, int, Sequence[Article]], BarPanel] | None = None
+        self._past: tuple[BarPanel, ForecastHistory] | None = None
+        self._heard: tuple[tuple[Sequence[Article], np.datetime64], FloatArray] | None = None
+        self._hearing = Hearing()
         self._all_fresh = Coverage(requested=len(self.universe), fresh=self.universe.tickers)
         self.quotes: QuoteSource = DirectQuotes(direct, otherwise.quotes)
+        self.actions: ActionSource | None = otherwise.actions
 
     @property
     def universe(self) -> Universe:
@@ -110,11 +118,26 @@ class DirectResearch:
     async def news(self) -> list[Article]:
         """Return the latest headlines, judged; the very same list while nothing new is printed."""
         source = self._desk.world.news
-        feed = None if source is None else await source.headlines()
-        if feed is None or feed is not self._feed:
-            self._articles = await self._otherwise.news()
-            self._feed = feed
+        if source is None or not self._direct.is_clear:
+            return await self._otherwise.news()
+        feed = await source.headlines()
+        if feed is not self._feed:
+            self._feed, self._articles = feed, self._judge(feed)
         return self._articles
+
+    def _judge(self, feed: NewsFeed) -> list[Article]:
+        """Judge what is new in a feed, here and now: it is a headline or two, each in several feeds."""
+        judged: dict[FeedItem, Article] = {}
+        texts: dict[tuple[str, str], Article] = {}
+        for item in feed.items:
+            text = (item.title, item.summary)
+            found = self._judged.get(item)
+            if found is None:
+                alike = texts.get(text) or self._texts.get(text)
+                found = article_from(item, self.universe) if alike is None else repeated(alike, item)
+            judged[item] = texts[text] = found
+        self._judged, self._texts = judged, texts
+        return list(judged.values())
 
     async def discuss(self, lead: Lead, *, timeout_s: float) -> AgentSignal:
         """Return the verdict on a lead, on the whole market as it is now."""
@@ -124,19 +147,71 @@ class DirectResearch:
         as_of = self.clock.now()
         running, place = self._direct.running(to_ict(as_of))
         forecast, at = self._forecasts.at(running, place, model)
-        coverage = lead.coverage or str(self._coverage(forecast, at, as_of))
-        case = _case(lead.symbol, running.panel(place), await self.news(), as_of, coverage)
-        column = forecast.symbols.index(lead.symbol)
-        if not forecast.behind[at, column]:
-            case = replace(
-                case,
-                expected_return=forecast.expected_return[at, column].item(),
-                forecast_confidence=forecast.confidence[at, column].item(),
-            )
+        articles = await self.news()
+        case = _case(
+            lead.symbol,
+            self._panel(running, place, forecast, at, articles),
+            articles,
+            as_of,
+            lead.coverage or str(self._coverage(forecast, at, as_of)),
+        )
         agents = tuple(self._agents.values())
         if any(type(agent).analyze is not Agent.analyze for agent in agents):
             return await discuss_opportunity(case, agents, self._chief(), timeout_s=timeout_s)
-        return discuss_at_once(case, agents, self._chief())
+        scores = self._forecasts.scores(running, forecast)
+        return self._hearing.discuss(
+            case,
+            agents,
+            self._chief(),
+            scored=lambda agent: None if (known := scores.of(agent)) is None else (known, at),
+        )
+
+    def _panel(
+        self,
+        running: RunningSession,
+        place: int,
+        forecast: SessionForecast,
+        at: int,
+        articles: Sequence[Article],
+    ) -> BarPanel:
+        """Return the bars as they are seen, with forecasts and news of the last row beside them."""
+        key = (running, place, articles)
+        if self._seen is None or any(a is not b for a, b in zip(self._seen[0], key, strict=True)):
+            panel = running.panel(place)
+            fields = {
+                name: np.full(panel.shape, np.nan) for name in ("expected_return", "forecast_confidence")
+            }
+            if any(not type(agent).__module__.startswith("vnquant.") for agent in self._agents.values()):
+                # Our own agents look at the last row of forecasts alone; of others nobody knows.
+                fields = self._past_forecasts(running, panel)
+            if panel.shape[0] > running.complete.shape[0]:
+                ahead = np.where(forecast.behind[at], np.nan, forecast.expected_return[at])
+                fields["expected_return"][-1] = ahead
+                fields["forecast_confidence"][-1] = np.where(np.isnan(ahead), np.nan, forecast.confidence[at])
+            if articles:
+                fields["news_sentiment"] = np.full(panel.shape, np.nan)
+                fields["news_sentiment"][-1] = self._sentiment(articles, panel)
+            self._seen = (key, panel.with_fields(**fields))
+        return self._seen[1]
+
+    def _past_forecasts(self, running: RunningSession, panel: BarPanel) -> dict[str, FloatArray]:
+        """Return the forecasts of the completed sessions, in the rows of a panel."""
+        if self._past is None or self._past[0] is not running.complete:
+            assert self._desk.model is not None  # for the type checker: discussions come after the model
+            self._past = (running.complete, self._desk.model.history(running.complete))
+        fields = {}
+        known = self._past[1]
+        for name, past in zip(("expected_return", "forecast_confidence"), known, strict=True):
+            fields[name] = np.full(panel.shape, np.nan)
+            fields[name][: len(past)] = past
+        return fields
+
+    def _sentiment(self, articles: Sequence[Article], panel: BarPanel) -> FloatArray:
+        """Return the news of the last row; the same while nothing new is printed."""
+        key = (articles, panel.timestamps[-1])
+        if self._heard is None or self._heard[0][0] is not articles or self._heard[0][1] != key[1]:
+            self._heard = (key, news_sentiment(articles, panel.symbols, panel.timestamps[-1:])[-1])
+        return self._heard[1]
 
     async def _model(self) -> ForecastModel | None:
         """Return the model where it can forecast sessions, None where scans have to go the other way."""
@@ -163,41 +238,49 @@ class _Forecasts:
         self._minutes = minutes
         self._key: tuple[Any, ...] = ()
         self._known: dict[int, tuple[SessionForecast, int]] = {}
+        self._places: dict[SessionForecast, IndexArray] = {}
+        self._scores: tuple[SessionForecast, SessionScores] | None = None
 
     def at(self, running: RunningSession, place: int, model: ForecastModel) -> tuple[SessionForecast, int]:
         """Return the forecast that holds an instant of the session, and its place there."""
         key = (running.session, model.fingerprint)
         if key != self._key:
-            self._key, self._known = key, {}
+            self._key, self._known, self._places = key, {}, {}
         if place not in self._known:
             opened = (running.instants - running.session).astype("timedelta64[m]").astype(int)
             planned = np.flatnonzero(np.isin(opened, self._minutes))
             places = planned if place in planned else np.array([place])
             forecast = model.predict_session(running.at(places))
             self._known |= {at: (forecast, k) for k, at in enumerate(places.tolist())}
+            self._places[forecast] = places
         return self._known[place]
 
+    def scores(self, running: RunningSession, forecast: SessionForecast) -> SessionScores:
+        """Return what agents think at the instants of a forecast of this session."""
+        if self._scores is None or self._scores[0] is not forecast:
+            ahead = np.where(forecast.behind, np.nan, forecast.expected_return)
+            sure = np.where(np.isnan(ahead), np.nan, forecast.confidence)
+            fields = {"expected_return": ahead, "forecast_confidence": sure}
+            self._scores = (forecast, SessionScores(running.at(self._places[forecast]), fields))
+        return self._scores[1]
 
-def _scan_minutes(every_s: float) -> tuple[int, ...]:
-    """Return the minutes after midnight at which the market is scanned."""
-    step = every_s / 60.0
-    if step != int(step):
-        return ()
-    return tuple(
-        minute
-        for opens, closes in MODEL_HOURS.spans
-        for minute in range(opens.hour * 60 + opens.minute, closes.hour * 60 + closes.minute, int(step))
-    )
+
+def _planned_minutes(every_s: Sequence[float]) -> tuple[int, ...]:
+    """Return the minutes after midnight at which scanners come round, and the close."""
+    planned = {_CLOSE.hour * 60 + _CLOSE.minute}
+    for step in (seconds / 60.0 for seconds in every_s):
+        if step == int(step):
+            for opens, closes in MODEL_HOURS.spans:
+                planned.update(
+                    range(opens.hour * 60 + opens.minute, closes.hour * 60 + closes.minute, int(step))
+                )
+    return tuple(sorted(planned))
 
 
 def _case(
     symbol: str, panel: BarPanel, articles: Sequence[Article], as_of: datetime, coverage: str
 ) -> Opportunity:
-    """Return one symbol's case, with the news of the last row, which is all that a verdict looks at."""
-    if articles:
-        sentiment = np.full(panel.shape, np.nan)
-        sentiment[-1:] = news_sentiment(articles, panel.symbols, panel.timestamps[-1:])
-        panel = panel.with_fields(news_sentiment=sentiment)
+    """Return one symbol's case."""
     last: datetime = panel.timestamps[-1].item()
     return Opportunity(
         symbol=symbol,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from vnquant.agents import discuss_opportunity
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from vnquant.news import Article
     from vnquant.runtime import MarketClock
     from vnquant.scanners import ScanResult
-    from vnquant.sources import QuoteSource
+    from vnquant.sources import ActionSource, QuoteSource
 
 __all__ = ("DeskResearch", "research_on")
 
@@ -43,6 +43,7 @@ class DeskResearch:
         self._agents = agents
         self._chief = chief
         self.quotes: QuoteSource = desk.world.quotes
+        self.actions: ActionSource | None = desk.world.actions
 
     @property
     def universe(self) -> Universe:
@@ -77,7 +78,7 @@ class DeskResearch:
 
 
 def research_on(
-    desk: Desk, agents: Mapping[str, Agent], chief: Callable[[], ChiefAgent], *, scan_every_s: float
+    desk: Desk, agents: Mapping[str, Agent], chief: Callable[[], ChiefAgent], *, every_s: Sequence[float]
 ) -> Research:
     """Return the research of a desk: on a replay's loop that which looks at the exchange from inside."""
     asked = DeskResearch(desk, agents, chief)
@@ -85,4 +86,4 @@ def research_on(
         return asked
     from vnquant.direct_operation import DirectResearch
 
-    return DirectResearch(desk, desk.world.direct, asked, agents, chief, scan_every_s=scan_every_s)
+    return DirectResearch(desk, desk.world.direct, asked, agents, chief, every_s=every_s)

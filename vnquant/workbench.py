@@ -348,7 +348,12 @@ class Workbench:
 
             config = self._engine_config or EngineConfig()
             self._orchestrator = AutonomousOrchestrator(
-                research_on(self._desk, self.agents, lambda: self.chief, scan_every_s=config.model_every_s),
+                research_on(
+                    self._desk,
+                    self.agents,
+                    lambda: self.chief,
+                    every_s=(config.model_every_s, config.news_every_s),
+                ),
                 database=self._database,
                 config=config,
                 seed=self.seed,

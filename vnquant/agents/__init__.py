@@ -7,13 +7,14 @@ from vnquant.agents.base import Agent
 from vnquant.agents.bear import BearAgent
 from vnquant.agents.bull import BullAgent
 from vnquant.agents.chief import ChiefAgent, default_agents
-from vnquant.agents.discussion import Opportunity, discuss_at_once, discuss_opportunity
+from vnquant.agents.discussion import Hearing, Opportunity, discuss_opportunity
 from vnquant.agents.levels import Levels, known_swings
 from vnquant.agents.parameters import Parameter, ParameterValue, parameter
 from vnquant.agents.presets import load_preset, save_preset
 from vnquant.agents.risk_doctor import RiskDoctorAgent
 from vnquant.agents.scores import Note, Part, Scores
 from vnquant.agents.scout import ScoutAgent
+from vnquant.agents.session import SessionScores
 from vnquant.agents.signals import AgentSignal, StockData
 from vnquant.agents.study import StudyPanel
 
@@ -24,6 +25,7 @@ __all__ = (
     "BearAgent",
     "BullAgent",
     "ChiefAgent",
+    "Hearing",
     "Levels",
     "Note",
     "Opportunity",
@@ -33,10 +35,10 @@ __all__ = (
     "RiskDoctorAgent",
     "Scores",
     "ScoutAgent",
+    "SessionScores",
     "StockData",
     "StudyPanel",
     "default_agents",
-    "discuss_at_once",
     "discuss_opportunity",
     "known_swings",
     "load_preset",

@@ -129,7 +129,7 @@ class Agent(ABC):
 
     def signal(self, data: StockData) -> AgentSignal:
         """Return the signal of one stock at the last row; `analyze` without leaving the thread."""
-        seen = self._needed(data)
+        seen = self.needed(data)
         return self.signal_at(self.scored(seen.panel), seen, parameters=dict(self.parameters))
 
     def scored(self, panel: BarPanel) -> Scores:
@@ -144,32 +144,37 @@ class Agent(ABC):
             raise AgentError(f"{self.name}.score has shape {scores.shape}, the panel is {panel.shape}.")
         return scores
 
-    def signal_at(self, scores: Scores, data: StockData, *, parameters: dict[str, Any]) -> AgentSignal:
-        """Return the signal that `scores`, computed on `data.panel`, give for the stock at the last row."""
+    def signal_at(
+        self, scores: Scores, data: StockData, *, parameters: dict[str, Any], row: int = -1
+    ) -> AgentSignal:
+        """Return the signal that `scores` give for the stock at a row.
+
+        Their columns are those of `data.panel`; the row, the last one by default, stands for its last row.
+        """
         column = data.column
-        score = float(scores.score[-1, column])
+        score = float(scores.score[row, column])
         silent = not np.isfinite(score)
         sizes = scores.position_fraction
-        size = None if sizes is None or silent else float(sizes[-1, column])
+        size = None if sizes is None or silent else float(sizes[row, column])
         return AgentSignal(
             agent=self.name,
             symbol=data.symbol,
             as_of=data.known_at,
             action=Action.HOLD if silent else action_of(score),
             score=score,
-            confidence=float(scores.certainty[-1, column]),
-            reasons=_silence(data) if silent else scores.reasons(-1, column),
+            confidence=float(scores.certainty[row, column]),
+            reasons=_silence(data) if silent else scores.reasons(row, column),
             parameters=parameters,
             contributions={
                 name: amount
                 for name, part in scores.parts.items()
-                if np.isfinite(amount := part.at(-1, column))
+                if np.isfinite(amount := part.at(row, column))
             },
-            vetoed=bool(scores.veto is not None and scores.veto[-1, column]),
+            vetoed=bool(scores.veto is not None and scores.veto[row, column]),
             position_fraction=size,
         )
 
-    def _needed(self, data: StockData) -> StockData:
+    def needed(self, data: StockData) -> StockData:
         """Return the part of the data that the score at its last row depends on."""
         if self.per_symbol:
             return data.alone()

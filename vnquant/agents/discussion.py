@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -12,11 +12,13 @@ import numpy as np
 
 from vnquant.agents.base import Agent
 from vnquant.agents.chief import ChiefAgent, check_names
+from vnquant.agents.scores import Scores
 from vnquant.agents.signals import AgentSignal, StockData
+from vnquant.agents.study import SharedPanel
 from vnquant.errors import AgentError, InputError
 from vnquant.market.panel import BarPanel
 
-__all__ = ("Opportunity", "discuss_at_once", "discuss_opportunity")
+__all__ = ("Hearing", "Opportunity", "discuss_opportunity")
 
 logger = logging.getLogger(__name__)
 
@@ -113,31 +115,75 @@ async def discuss_opportunity(
     return _verdict(head, answers, data, opportunity)
 
 
-def discuss_at_once(
-    opportunity: Opportunity, agents: Sequence[Agent] | None = None, chief: ChiefAgent | None = None
-) -> AgentSignal:
-    """Return the same verdict as `discuss_opportunity`, computed here and now, one agent after the other.
+class Hearing:
+    """Discussions computed here and now, one agent after the other: for replays, where nobody waits.
 
-    For replays, where nobody waits: no thread, no time limit. An agent that overrides `analyze` needs
-    `discuss_opportunity`.
-
-    Raises
-    ------
-    InputError
-        If no agent is given, or two bear one name.
+    The verdicts are those of `discuss_opportunity`. There is no thread and no time limit, and agents that
+    look at the whole market judge each panel once, whichever stocks are discussed on it. An agent that
+    overrides `analyze` needs `discuss_opportunity`.
     """
-    head, asked = _who(agents, chief)
-    data = opportunity.stock_data()
-    answers: dict[str, AgentSignal | str] = {}
-    for agent in asked:
-        try:
-            signal = agent.signal(data)
-            _check_signal(signal, agent, data)
-        except Exception as exc:  # noqa: BLE001 - the border where one agent's failure must not become the others'
-            answers[agent.name] = _gone_without(agent, data, f"{type(exc).__name__}: {exc}")
-        else:
-            answers[agent.name] = signal
-    return _verdict(head, answers, data, opportunity)
+
+    def __init__(self) -> None:
+        self._panel: BarPanel | None = None
+        self._judged: dict[Agent, tuple[StockData, Scores]] = {}
+
+    def discuss(
+        self,
+        opportunity: Opportunity,
+        agents: Sequence[Agent] | None = None,
+        chief: ChiefAgent | None = None,
+        *,
+        scored: Callable[[Agent], tuple[Scores, int] | None] = lambda agent: None,
+    ) -> AgentSignal:
+        """Return the Chief's verdict on an opportunity.
+
+        Parameters
+        ----------
+        opportunity : Opportunity
+        agents : sequence of Agent, optional
+            The Chief's own agents by default.
+        chief : ChiefAgent, optional
+        scored : callable, optional
+            Returns scores of an agent that are known already, their columns those of the opportunity's panel,
+            and their row for this moment; None where they are not.
+
+        Raises
+        ------
+        InputError
+            If no agent is given, or two bear one name.
+        """
+        head, asked = _who(agents, chief)
+        if opportunity.panel is not self._panel:
+            self._panel, self._judged = opportunity.panel, {}
+        data = opportunity.stock_data()
+        alone: StockData | None = None
+        answers: dict[str, AgentSignal | str] = {}
+        for agent in asked:
+            try:
+                known = scored(agent)
+                if known is not None:
+                    signal = agent.signal_at(known[0], data, parameters=dict(agent.parameters), row=known[1])
+                elif agent.per_symbol:
+                    # Those that look at the stock alone share what they work out on it.
+                    if alone is None:
+                        alone = StockData(SharedPanel.of(data.alone().panel), data.symbol, data.as_of)
+                    signal = agent.signal(alone)
+                else:
+                    signal = self._signal(agent, data)
+                _check_signal(signal, agent, data)
+            except Exception as exc:  # noqa: BLE001 - one agent's failure must not become the others'
+                answers[agent.name] = _gone_without(agent, data, f"{type(exc).__name__}: {exc}")
+            else:
+                answers[agent.name] = signal
+        return _verdict(head, answers, data, opportunity)
+
+    def _signal(self, agent: Agent, data: StockData) -> AgentSignal:
+        if agent not in self._judged:
+            seen = agent.needed(data)
+            self._judged[agent] = (seen, agent.scored(seen.panel))
+        seen, scores = self._judged[agent]
+        here = StockData(seen.panel, data.symbol, data.as_of)
+        return agent.signal_at(scores, here, parameters=dict(agent.parameters))
 
 
 def _who(agents: Sequence[Agent] | None, chief: ChiefAgent | None) -> tuple[ChiefAgent, tuple[Agent, ...]]:

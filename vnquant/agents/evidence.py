@@ -72,6 +72,10 @@ class Bars:
         out[self._missing] = np.nan
         return out
 
+    def final(self, x: FloatArray) -> FloatArray:
+        """Return the rows of x that scores are made of: all of them."""
+        return x
+
     def spread_value(self, x: FloatArray | float) -> FloatArray | float:
         """Return `spread(x)`, and a plain number as it is."""
         return self.spread(x) if isinstance(x, np.ndarray) else x
@@ -154,15 +158,17 @@ def blend(bars: Bars, evidence: Mapping[str, Evidence]) -> Scores:
 
     where coverage is the share of the weight of required evidence that could be observed.
     """
-    shape = bars.close.shape
+    shape = bars.final(bars.close).shape
     total, score, strength = np.zeros(shape), np.zeros(shape), np.zeros(shape)
     beyond = np.zeros(shape)
     wanted: FloatArray | float = 0.0
     amounts: dict[str, FloatArray] = {}
     for name, one in evidence.items():
-        there = ~np.isnan(one.strength)
-        weight = one.weight * there
-        amounts[name] = one.weight * one.strength
+        observed = bars.final(one.strength)
+        said = one.weight if isinstance(one.weight, int | float) else bars.final(one.weight)
+        there = ~np.isnan(observed)
+        weight = said * there
+        amounts[name] = said * observed
         heard = np.where(there, amounts[name], 0.0)
         total += weight
         score += heard
@@ -170,7 +176,7 @@ def blend(bars: Bars, evidence: Mapping[str, Evidence]) -> Scores:
         if one.optional:
             beyond += weight
         else:
-            wanted = wanted + one.weight
+            wanted = wanted + said
     share = np.divide(1.0, total, out=np.full(shape, np.nan), where=total > 0.0)
     score *= share
     strength *= share

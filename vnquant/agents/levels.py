@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import bottleneck as bn
 import numpy as np
 
 from vnquant.agents.evidence import Bars
-from vnquant.features.indicators import ratio, rolling_max, rolling_min, rolling_sum, shift
+from vnquant.features.forks import Forked, as_array, as_forked
+from vnquant.features.indicators import carried, ratio, rolling_max, rolling_min, rolling_sum, shift
 from vnquant.market.bars import FloatArray
 from vnquant.market.panel import BarPanel
 
@@ -66,9 +66,7 @@ def swing_levels(bars: Bars, wing: int) -> Levels:
     low, high = shift(bars.low, wing), shift(bars.high, wing)
     swung_low = np.where(low == rolling_min(bars.low, width, min_count=width), low, np.nan)
     swung_high = np.where(high == rolling_max(bars.high, width, min_count=width), high, np.nan)
-    if not len(low):
-        return Levels(swung_low, swung_high)
-    return Levels(bn.push(swung_low, axis=0), bn.push(swung_high, axis=0))
+    return Levels(carried(swung_low), carried(swung_high))
 
 
 def known_swings(panel: BarPanel, wing: int = 5) -> Levels:
@@ -100,6 +98,8 @@ def volume_profile(bars: Bars, days: int) -> Profile:
     typical = (bars.high + bars.low + bars.close) / 3.0
     volume = rolling_sum(bars.volume, _WEEK_BARS)
     price = ratio(rolling_sum(typical * bars.volume, _WEEK_BARS), volume)
+    if (forked := as_forked(price)) is not None:
+        return _profile_of_forks(bars, days, forked, volume)
     sums = np.zeros((4, *price.shape))
     # Blocks of rows whose arrays stay in the cache, and one buffer each: a window of 250 bars takes 50 lags.
     step = max(_BLOCK_CELLS // max(price.shape[1], 1), 1)
@@ -114,6 +114,19 @@ def volume_profile(bars: Bars, days: int) -> Profile:
             _add_block(part, close, price[back], volume[back])
     above, above_value, below, below_value = sums
     return Profile(ratio(below_value, below), ratio(above_value, above), ratio(above, above + below))
+
+
+def _profile_of_forks(bars: Bars, days: int, price: Forked, volume: FloatArray) -> Profile:
+    """Return the profile at the last rows of forked bars."""
+    close = bars.final(bars.close)
+    traded = as_forked(volume)
+    assert traded is not None  # for the type checker: made of the same bars
+    sums = np.zeros((4, *close.shape))
+    for lag in range(0, days - _WEEK_BARS + 1, _WEEK_BARS):
+        _add_block(sums, close, price.shift(lag).last, traded.shift(lag).last)
+    above, above_value, below, below_value = sums
+    levels = (ratio(below_value, below), ratio(above_value, above), ratio(above, above + below))
+    return Profile(*(as_array(Forked.ending(price.rows, level)) for level in levels))
 
 
 def _add_block(sums: FloatArray, close: FloatArray, level: FloatArray, traded: FloatArray) -> None:

@@ -197,6 +197,14 @@ class _Arrays(Mapping[str, FloatArray]):
             np.asarray(value() if callable(value) else value, dtype=np.float64), self._shape
         )
 
+    def at(self, name: str, row: int, column: int) -> float:
+        """Return one value at one point, without an array of the others."""
+        value = self._values[name]
+        array = np.asarray(value() if callable(value) else value)
+        if array.shape == self._shape:
+            return float(array[row, column])
+        return float(np.broadcast_to(array, self._shape)[row, column] if array.ndim else array)
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._values)
 
@@ -206,7 +214,8 @@ class _Arrays(Mapping[str, FloatArray]):
 
 def _fill(text: str, values: Mapping[str, Value], row: int, column: int) -> str:
     """Return the format string with the numbers of one point."""
-    return text.format(**{name: float(np.asarray(value)[row, column]) for name, value in values.items()})
+    assert isinstance(values, _Arrays)  # parts and notes make their values so
+    return text.format(**{name: values.at(name, row, column) for name in values})
 
 
 def _within(values: Any, low: float, name: str) -> FloatArray:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from vnquant.agents.evidence import Bars, Evidence
 from vnquant.market.panel import BarPanel
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from vnquant.agents.base import Agent
     from vnquant.agents.parameters import ParameterValue
 
-__all__ = ("StudyPanel", "bars_of", "gather")
+__all__ = ("SharedPanel", "StudyPanel", "bars_of", "gather")
 
 # The setting in force and the one before: what undo and comparisons go back to.
 _SETTINGS_KEPT = 2
@@ -33,7 +33,19 @@ class _Memory:
 
 
 @dataclass(frozen=True, eq=False, repr=False, slots=True)
-class StudyPanel(BarPanel):
+class SharedPanel(BarPanel):
+    """A panel whose derived arrays, such as its true ranges, several agents share. One thread at a time."""
+
+    memory: _Memory = field(default_factory=_Memory, init=False)
+
+    @classmethod
+    def of(cls, panel: BarPanel) -> Self:
+        """Return the panel with a fresh memory."""
+        return cls(**{one.name: getattr(panel, one.name) for one in fields(BarPanel)})
+
+
+@dataclass(frozen=True, eq=False, repr=False, slots=True)
+class StudyPanel(SharedPanel):
     """A panel on which an agent is asked again and again. One thread at a time; parts of it do not remember.
 
     Examples
@@ -45,18 +57,12 @@ class StudyPanel(BarPanel):
     >>> scores = [BullAgent(momentum_days=days).score(panel) for days in (10, 20, 30)]
     """
 
-    memory: _Memory = field(default_factory=_Memory, init=False)
-
-    @classmethod
-    def of(cls, panel: BarPanel) -> StudyPanel:
-        """Return the panel with a fresh memory."""
-        return cls(**{one.name: getattr(panel, one.name) for one in fields(BarPanel)})
-
 
 def bars_of(panel: BarPanel) -> Bars:
     """Return the panel's bars, those that it remembers where it does."""
-    if not isinstance(panel, StudyPanel):
-        return Bars(panel)
+    if not isinstance(panel, SharedPanel):
+        session: Bars | None = getattr(panel, "session_bars", None)
+        return Bars(panel) if session is None else session
     if panel.memory.bars is None:
         panel.memory.bars = Bars(panel)
     return panel.memory.bars

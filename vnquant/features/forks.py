@@ -14,7 +14,7 @@ shifts its windows, which is the business of `Gaps`.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any, ParamSpec, TypeVar, cast
 
 import bottleneck as bn
@@ -44,18 +44,28 @@ class Forked(np.lib.mixins.NDArrayOperatorsMixin):
         The last row at each of S instants; a single one where it is the same at all of them.
     """
 
-    __slots__ = ("_known", "_tail", "last", "rows")
+    __slots__ = ("_known", "_made", "_tail", "last", "rows")
 
     def __init__(self, rows: int, tail: Tail, last: FloatArray) -> None:
         self.rows = rows
         self.last = last
         self._tail = tail
         self._known: FloatArray | None = None
+        self._made: dict[Hashable, tuple[Forked, tuple[Any, ...]]] = {}
 
     @classmethod
     def of(cls, history: FloatArray, last: FloatArray) -> Forked:
         """Fork a plain history."""
         return cls(len(history), lambda k: history[len(history) - k :], last)
+
+    @classmethod
+    def ending(cls, rows: int, last: FloatArray) -> Forked:
+        """Return an array of which only the last rows are known, so that no window can look back on it."""
+
+        def tail(k: int) -> FloatArray:
+            raise TypeError("only the last rows of this forked array are known")
+
+        return cls(rows, tail, last)
 
     def tail(self, rows: int) -> FloatArray:
         """Return the last rows of the history, at most all of them."""
@@ -68,6 +78,13 @@ class Forked(np.lib.mixins.NDArrayOperatorsMixin):
     def shape(self) -> tuple[int, ...]:
         """(T + 1, N), as that of a plain array."""
         return (self.rows + 1, self.last.shape[-1])
+
+    def __len__(self) -> int:
+        return self.rows + 1
+
+    def astype(self, dtype: Any) -> Forked:
+        """Return the array with another type of number."""
+        return Forked(self.rows, lambda k: self.tail(k).astype(dtype), self.last.astype(dtype))
 
     def copy(self) -> Forked:
         """Return itself: nothing writes into a forked array."""
@@ -92,11 +109,21 @@ class Forked(np.lib.mixins.NDArrayOperatorsMixin):
 
     # -- time ---------------------------------------------------------------------------------------------
 
+    def once(self, key: Hashable, make: Callable[[], Forked], *others: Any) -> Forked:
+        """Return what was made of this array under a key, made now if it was not.
+
+        Many features share their beginnings. `others` are the arrays in the key, by which they live on.
+        """
+        made = self._made.get(key)
+        if made is None:
+            made = self._made[key] = (make(), others)
+        return made[0]
+
     def shift(self, rows: int) -> Forked:
         """Return the array moved `rows` later."""
-        if rows == 0:
-            return self
+        return self if rows == 0 else self.once(("shift", rows), lambda: self._shifted(rows))
 
+    def _shifted(self, rows: int) -> Forked:
         def tail(k: int) -> FloatArray:
             return _padded(self.tail(k + rows)[: max(min(k + rows, self.rows) - rows, 0)], k)
 
@@ -108,6 +135,9 @@ class Forked(np.lib.mixins.NDArrayOperatorsMixin):
 
     def previous(self) -> Forked:
         """Return the last value before each row, looking over missing ones."""
+        return self.once("previous", self._previous)
+
+    def _previous(self) -> Forked:
         before = bn.push(self.tail(self.rows), axis=0) if self.rows else self.tail(0)
 
         def tail(k: int) -> FloatArray:
@@ -115,8 +145,20 @@ class Forked(np.lib.mixins.NDArrayOperatorsMixin):
 
         return Forked(self.rows, tail, _padded(before[-1:], 1, self.last))
 
+    def carried(self) -> Forked:
+        """Return the last value at or before each row, looking over missing ones."""
+        return self.once("carried", self._carried)
+
+    def _carried(self) -> Forked:
+        known = bn.push(self.tail(self.rows), axis=0)
+        last = np.where(np.isfinite(self.last), self.last, known[-1:])
+        return Forked(self.rows, lambda k: known[self.rows - k :], last)
+
     def moving(self, kernel: Any, window: int, needed: int) -> Forked:
         """Return a bottleneck window over the last `window` rows, with at least `needed` values."""
+        return self.once((kernel, window, needed), lambda: self._moving(kernel, window, needed))
+
+    def _moving(self, kernel: Any, window: int, needed: int) -> Forked:
         fold = _FOLDS.get(kernel)
         if fold is None:
             raise InputError(f"{kernel} is not known to forked arrays; compute it on a plain panel.")
@@ -133,23 +175,27 @@ class Forked(np.lib.mixins.NDArrayOperatorsMixin):
             value = fold(before, self.last, there, count)
         return Forked(self.rows, tail, np.where(count >= needed, value, np.nan))
 
-    def recursive(self, weight: float, min_count: int, whole: Callable[[FloatArray], FloatArray]) -> Forked:
-        """Return a recursive average, y[t] = (1 - weight) y[t-1] + weight x[t]; `whole` is the plain one."""
+    def recursive(self, weight: float, min_count: int) -> Forked:
+        """Return a recursive average, y[t] = (1 - weight) y[t-1] + weight x[t], started at the first value."""
+        key = ("recursive", weight, min_count)
+        return self.once(key, lambda: self._recursive(weight, min_count))
 
-        def tail(k: int) -> FloatArray:
-            return whole(self.tail(self.rows))[self.rows - k :]
+    def _recursive(self, weight: float, min_count: int) -> Forked:
+        from vnquant.features.recurrence_kernel import run_recurrence
 
         history = self.tail(self.rows)
         there = np.isfinite(history)
         first = int(np.argmax(there.all(axis=1)))
         if not there[first:].all() or there[:first].any():
             raise InputError("the history has missing values, so its averages cannot be forked")
-        kept = history[first:]
-        weights = weight * (1.0 - weight) ** np.arange(len(kept) - 1, -1, -1.0)
-        weights[0] = (1.0 - weight) ** (len(kept) - 1)
-        state = weights @ kept
-        last = (1.0 - weight) * state + weight * self.last
-        return Forked(self.rows, tail, last if len(kept) + 1 >= min_count else np.full_like(last, np.nan))
+        averages = weight * history
+        averages[first] = history[first]
+        run_recurrence(1.0 - weight, averages[first:])
+        last = (1.0 - weight) * averages[-1:] + weight * self.last
+        averages[: first + min_count - 1] = np.nan
+        if self.rows - first + 1 < min_count:
+            last = np.full_like(last, np.nan)
+        return Forked(self.rows, lambda k: averages[self.rows - k :], last)
 
 
 def as_forked(x: object) -> Forked | None:
@@ -185,8 +231,14 @@ def map_cells(function: Callable[..., Any], *inputs: Any) -> Forked:
         got: FloatArray = function(*(x.tail(k) if isinstance(x, Forked) else x for x in inputs))
         return got
 
-    last = function(*(x.last if isinstance(x, Forked) else x for x in inputs))
-    return Forked(forks[0].rows, tail, last)
+    def make() -> Forked:
+        last = function(*(x.last if isinstance(x, Forked) else x for x in inputs))
+        return Forked(forks[0].rows, tail, last)
+
+    if isinstance(function, functools.partial):
+        return make()
+    key = (function, *(x if isinstance(x, int | float) else id(x) for x in inputs))
+    return forks[0].once(key, make, *inputs)
 
 
 _CELLWISE = frozenset({np.where, np.clip, np.nan_to_num, np.isclose})

@@ -29,6 +29,7 @@ __all__ = (
     "Bands",
     "atr",
     "bollinger",
+    "carried",
     "change",
     "ema",
     "log_returns",
@@ -51,6 +52,8 @@ __all__ = (
     "zscore",
 )
 
+# Up to so many columns a recursive average is computed in a dozen passes rather than row by row.
+_NARROW = 16
 # Below this share of the level a rolling deviation is rounding noise of a flat window.
 _FLAT = 1e-10
 
@@ -88,6 +91,14 @@ def shift(x: FloatArray, rows: int = 1) -> FloatArray:
     return moved
 
 
+def carried(x: FloatArray) -> FloatArray:
+    """Return the last value at or before each row, looking over missing ones; NaN before the first."""
+    if (forked := as_forked(x)) is not None:
+        return as_array(forked.carried())
+    pushed: FloatArray = bn.push(x, axis=0) if len(x) else x
+    return pushed
+
+
 def change(x: FloatArray, rows: int = 1) -> FloatArray:
     """Return x less its value `rows` before."""
     return np.subtract(x, shift(x, rows))
@@ -107,7 +118,9 @@ def log_returns(close: FloatArray, rows: int = 1) -> FloatArray:
 def ratio(numerator: FloatArray, denominator: FloatArray) -> FloatArray:
     """Return numerator / denominator, NaN where the denominator is not positive."""
     denominator = np.asarray(denominator, dtype=np.float64)
-    shape = np.broadcast_shapes(np.shape(numerator), np.shape(denominator))
+    shape = denominator.shape
+    if np.shape(numerator) != shape:
+        shape = np.broadcast_shapes(np.shape(numerator), shape)
     out: FloatArray = np.divide(numerator, denominator, out=np.full(shape, np.nan), where=denominator > 0.0)
     return out
 
@@ -187,7 +200,7 @@ def wilder(x: FloatArray, window: int, *, min_count: int | None = None) -> Float
 
 def _recursive(x: FloatArray, weight: float, min_count: int) -> FloatArray:
     if (forked := as_forked(x)) is not None:
-        return as_array(forked.recursive(weight, min_count, lambda x: _recursive(x, weight, min_count)))
+        return as_array(forked.recursive(weight, min_count))
     values = np.asarray(x, dtype=np.float64)
     there = np.isfinite(values)
     seen = np.cumsum(there, axis=0)
@@ -197,14 +210,24 @@ def _recursive(x: FloatArray, weight: float, min_count: int) -> FloatArray:
     keep[first] = 0.0
     add = np.where(there, weight * np.where(there, values, 0.0), 0.0)
     add[first] = values[first]
-    state = np.zeros(values.shape[1:])
-    out = add
-    for row in range(len(values)):
-        out_row = out[row : row + 1].reshape(state.shape) if values.ndim == 1 else out[row]
-        out_row += keep[row] * state
-        state = out_row
+    out = _recurrence(keep, add)
     out[~there | (seen < min_count)] = np.nan
     return out
+
+
+def _recurrence(keep: FloatArray, add: FloatArray) -> FloatArray:
+    """Return y[t] = keep[t] y[t-1] + add[t], y[-1] = 0; writes into its arguments."""
+    if add[:1].size > _NARROW:
+        for row in range(1, len(add)):
+            add[row] += keep[row] * add[row - 1]
+        return add
+    # Few columns: a step costs more than its sums, so the steps are doubled (Hillis and Steele 1986).
+    width = 1
+    while width < len(add):
+        add[width:] += keep[width:] * add[:-width].copy()
+        keep[width:] = keep[width:] * keep[:-width]
+        width *= 2
+    return add
 
 
 # -- named indicators -------------------------------------------------------------------------------------

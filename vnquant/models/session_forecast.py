@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import numpy as np
@@ -25,8 +25,10 @@ from vnquant.runtime.clock import ICT
 
 __all__ = ("SessionForecast", "SessionPredictions", "forecast_session")
 
-Drivers = Callable[[int, int], tuple[tuple[str, float], ...]]
-Explain = Callable[[npt.NDArray[np.float32], FloatArray], list[tuple[tuple[str, float], ...]]]
+IndexArray = npt.NDArray[np.intp]
+Told = tuple[tuple[str, float], ...]
+Drivers = Callable[[IndexArray, IndexArray], list[Told]]
+Explain = Callable[[npt.NDArray[np.float32], FloatArray], list[Told]]
 
 # Rows that the market's context looks back over: its longest window and what that one stands on.
 _CONTEXT_ROWS = 90
@@ -51,7 +53,7 @@ class SessionForecast:
     horizon, interval_level
         As in `Prediction`.
     drivers : callable
-        Returns what moved the forecast at (instant, symbol).
+        Returns what moved the forecasts at (instants, symbols).
     """
 
     symbols: tuple[str, ...]
@@ -67,13 +69,14 @@ class SessionForecast:
     horizon: int
     interval_level: float
     drivers: Drivers
+    _passing: dict[tuple[float, float], npt.NDArray[np.bool_]] = field(default_factory=dict, repr=False)
 
     def at(self, place: int) -> SessionPredictions:
         """Return the predictions at one instant, by symbol."""
         return SessionPredictions(self, place)
 
-    def prediction(self, place: int, column: int) -> Prediction:
-        """Return one prediction."""
+    def prediction(self, place: int, column: int, *, drivers: bool = True) -> Prediction:
+        """Return one prediction, with what moved it or without."""
         expected = self.expected_return[place, column].item()
         confidence = self.confidence[place, column].item()
         behind = bool(self.behind[place, column])
@@ -88,8 +91,19 @@ class SessionForecast:
             horizon=self.horizon,
             interval_level=self.interval_level,
             stale_sessions=int(behind and not self.waits[place]),
-            drivers=self.drivers(place, column),
+            drivers=self.drivers(np.array([place]), np.array([column]))[0] if drivers else (),
         )
+
+    def above(self, place: int, expected_return: float, confidence: float) -> list[Prediction]:
+        """Return the predictions at one instant that exceed both, in the order of the symbols.
+
+        What moved them is left out: a replay finds a hundred a session, and nobody looks.
+        """
+        key = (expected_return, confidence)
+        if key not in self._passing:
+            self._passing[key] = (self.expected_return > expected_return) & (self.confidence > confidence)
+        columns = np.flatnonzero(self._passing[key][place]).tolist()
+        return [self.prediction(place, column, drivers=False) for column in columns]
 
 
 class SessionPredictions(Mapping[str, Prediction]):
@@ -117,11 +131,7 @@ class SessionPredictions(Mapping[str, Prediction]):
 
     def above(self, expected_return: float, confidence: float) -> list[Prediction]:
         """Return the predictions that exceed both, in the order of the symbols."""
-        forecast, place = self._forecast, self._place
-        passing = (forecast.expected_return[place] > expected_return) & (
-            forecast.confidence[place] > confidence
-        )
-        return [forecast.prediction(place, column) for column in np.flatnonzero(passing).tolist()]
+        return self._forecast.above(self._place, expected_return, confidence)
 
 
 def _aware(stamp: np.datetime64) -> datetime:
@@ -184,9 +194,9 @@ def forecast_session(
         previous=running.complete.timestamps[-1],
         horizon=config.horizon,
         interval_level=config.interval_level,
-        drivers=lambda place, column: explain(
-            matrix[place, column][None], calibration.slope * deviation[place, column][None]
-        )[0],
+        drivers=lambda places, columns: explain(
+            matrix[places, columns], calibration.slope * deviation[places, columns]
+        ),
     )
     return (
         whole
@@ -215,13 +225,13 @@ def _with_bars_before(
         name: np.where(whole.behind, getattr(earlier, name), getattr(whole, name))
         for name in ("expected_return", "low", "high", "confidence")
     }
-    return replace(
-        whole,
-        **told,
-        drivers=lambda place, column: (
-            earlier.drivers(0, column) if whole.behind[place, column] else whole.drivers(place, column)
-        ),
-    )
+
+    def drivers(places: IndexArray, columns: IndexArray) -> list[Told]:
+        now, then = whole.drivers(places, columns), earlier.drivers(np.zeros_like(places), columns)
+        behind = whole.behind[places, columns].tolist()
+        return [b if late else a for a, b, late in zip(now, then, behind, strict=True)]
+
+    return replace(whole, **told, drivers=drivers, _passing={})
 
 
 def _session_before(running: RunningSession) -> RunningSession:

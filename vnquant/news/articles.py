@@ -15,7 +15,7 @@ from vnquant.news.sentiment import Sentiment, is_routine, label_of, score_sentim
 from vnquant.news.text import fold
 from vnquant.sources.base import FeedItem
 
-__all__ = ("AlertLevel", "Article", "EventType", "alert_level", "article_from", "event_type")
+__all__ = ("AlertLevel", "Article", "EventType", "alert_level", "article_from", "event_type", "repeated")
 
 # A title says what happened, a summary mostly repeats it.
 _TITLE_SHARE = 0.7
@@ -212,6 +212,11 @@ def article_from(item: FeedItem, universe: Mapping[str, Symbol] | None = None) -
         event=event_type(item.title),
         level=alert_level(item.title, sentiment, symbols),
     )
+
+
+def repeated(article: Article, item: FeedItem) -> Article:
+    """Return what `article_from` would of an item with the same text: a story that another feed carries."""
+    return msgspec.structs.replace(article, url=item.url, source=item.source, published_at=item.published_at)
 
 
 def event_type(text: str) -> EventType:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from functools import cache
+from functools import cache, lru_cache
 
 __all__ = ("fold", "syllables")
 
@@ -19,6 +19,7 @@ _TONES = {
 _TONE = re.compile("(?<!q)(" + "|".join(_TONES) + r")(?!\w)")
 
 
+@lru_cache(maxsize=256)  # a headline is folded for its stocks, its words and its event
 def fold(text: str) -> str:
     """Return the text in lower case, composed (NFC), with each tone mark in its older place."""
     lowered = unicodedata.normalize("NFC", text).lower()

@@ -181,6 +181,18 @@ class EventBus:
                 raise BusFullError(subscription.name, subscription.maxsize)
         self._deliver(event, route)
 
+    def announce(self, event: msgspec.Struct) -> None:
+        """Publish `event` at once to everybody who has a place for it; nobody can hold it up.
+
+        A matching subscription that blocks and is full misses it, and counts it among its dropped ones.
+
+        Raises
+        ------
+        ClosedError
+            If the bus is closed.
+        """
+        self._deliver(event, self._routes.get(type(event)) or self._route_to(type(event)))
+
     async def process_all_events(self, handler: Callable[[Any], object]) -> int:
         """Hand every event that was published since the last call to `handler`, and return how many.
 

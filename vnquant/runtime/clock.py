@@ -2,9 +2,11 @@
 
 A `MarketClock` maps the loop's own monotonic time to market time: `frozen` stands still, `real` follows the
 wall clock, and `running` starts at a chosen instant and goes on at `speed` times real time. Because it
-reads `loop.time()`, a loop whose time is virtual moves every clock on it. A worker thread has no running
-loop: there a clock reads the loop that it was made on, and `now()` the clock of the context that the work
-was handed over from (`asyncio.to_thread`), so that work off the loop lives in the same market time.
+reads `loop.time()`, a loop whose time is virtual moves every clock on it. That time stands still while the
+machine sleeps, and the wall clock may be set: whoever waits on a real clock looks at the wall now and then.
+A worker thread has no running loop: there a clock reads the loop that it was made on, and `now()` the clock
+of the context that the work was handed over from (`asyncio.to_thread`), so that work off the loop lives in
+the same market time.
 """
 
 from __future__ import annotations
@@ -19,6 +21,11 @@ __all__ = ("ICT", "MarketClock", "install_clock", "installed_clock", "monotonic_
 
 # Vietnam has kept UTC+7 without daylight saving since 1975 (IANA tz database, Asia/Ho_Chi_Minh).
 ICT = timezone(timedelta(hours=7), "ICT")
+
+
+# How often, and how far a real clock may be off the wall before it is set.
+_WALL_LOOK_S = 15.0
+_WALL_TOLERANCE = timedelta(seconds=1)
 
 
 def wall_now() -> datetime:
@@ -51,11 +58,14 @@ class MarketClock:
         self._anchor_s = self._loop_time()
         self._sleepers: set[asyncio.Future[bool]] = set()
         self._times_set = 0
+        self._is_real = False
 
     @classmethod
     def real(cls) -> MarketClock:
-        """Return a clock that follows the wall clock."""
-        return cls(wall_now())
+        """Return a clock that follows the wall clock, until it is set to another time or speed."""
+        clock = cls(wall_now())
+        clock._is_real = True
+        return clock
 
     @classmethod
     def frozen(cls, at: datetime) -> MarketClock:
@@ -80,6 +90,21 @@ class MarketClock:
 
     def set(self, *, at: datetime | None = None, speed: float | None = None) -> None:
         """Move the clock to `at` and/or change its speed, from this moment on."""
+        self._is_real = False
+        self._move(at=at, speed=speed)
+
+    def follow_wall(self) -> timedelta:
+        """Set a real clock that has come off the wall clock, and return by how much; others stay as they are.
+
+        Whoever waits on the clock does this; call it where nobody does.
+        """
+        off = wall_now() - self.now() if self._is_real and self._is_on_machine_time() else timedelta()
+        if abs(off) > _WALL_TOLERANCE:
+            self._move(at=wall_now())
+            return off
+        return timedelta()
+
+    def _move(self, *, at: datetime | None = None, speed: float | None = None) -> None:
         current = self.now() if at is None else at
         self._at = current.replace(tzinfo=ICT) if current.tzinfo is None else current.astimezone(ICT)
         self._anchor_s = self._loop_time()
@@ -95,15 +120,46 @@ class MarketClock:
     async def sleep(self, loop_seconds: float | None) -> bool:
         """Return True after so many loop seconds (None: never), or False as soon as the clock is set."""
         loop = asyncio.get_running_loop()
+        if not self._is_real or not self._is_on_machine_time():
+            return await self._sleep(loop_seconds)
+        end_s = None if loop_seconds is None else loop.time() + loop_seconds
+        times_set = self._times_set
+        while True:
+            left_s = _WALL_LOOK_S if end_s is None else end_s - loop.time()
+            await self._sleep(min(left_s, _WALL_LOOK_S))
+            self.follow_wall()
+            if self._times_set != times_set:  # by us, or by another sleeper of this very moment
+                return False
+            if end_s is not None and end_s <= loop.time():
+                return True
+
+    async def _sleep(self, loop_seconds: float | None) -> bool:
+        loop = asyncio.get_running_loop()
+        return await self._sleep_until(
+            loop, None if loop_seconds is None else loop.time() + loop_seconds
+        )
+
+    async def sleep_until(self, loop: asyncio.AbstractEventLoop, when_s: float) -> bool:
+        """Do as `sleep`, until a time of the running loop."""
+        if self._is_real:
+            return await self.sleep(when_s - loop.time())
+        return await self._sleep_until(loop, when_s)
+
+    async def _sleep_until(self, loop: asyncio.AbstractEventLoop, when_s: float | None) -> bool:
         sleeper: asyncio.Future[bool] = loop.create_future()
-        timer = None if loop_seconds is None else loop.call_later(loop_seconds, _wake, sleeper)
+        timer = None if when_s is None else loop.call_at(when_s, _wake, sleeper)
         self._sleepers.add(sleeper)
         try:
             return await sleeper
         finally:
             self._sleepers.discard(sleeper)
-            if timer is not None:
-                timer.cancel()
+            if timer is not None and (sleeper.cancelled() or not sleeper.result()):
+                timer.cancel()  # it was not the timer that ended this
+
+    @staticmethod
+    def _is_on_machine_time() -> bool:
+        """Whether the running loop's time is the machine's; a virtual one passes the wall clock by."""
+        return abs(asyncio.get_running_loop().time() - monotonic_s()) < 60.0
 
     def _loop_time(self) -> float:
         """Return the running loop's time; in a worker thread, that of the loop the clock was made on."""

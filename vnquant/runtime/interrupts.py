@@ -1,8 +1,8 @@
 """Interrupts: a kernel's interrupt takes effect at once, also while nothing else wakes the loop.
 
 ipykernel answers SIGINT by a callback on the loop, which does not wake a loop that waits for its next timer
-(measured on 6.31, 7.3 and 7.4: an interrupt of `await asyncio.sleep(8)` took 7.7 s). A signal does wake it once
-the loop's own pipe is the process's wakeup descriptor, which asyncio arranges with any signal handler.
+(measured on 6.31, 7.3 and 7.4: an interrupt of `await asyncio.sleep(8)` took 7.7 s). A signal does wake it
+once the loop's own pipe is the process's wakeup descriptor, which asyncio arranges with any signal handler.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ Python 3.11 to 3.13 share these internals; they are listed here, in one place, s
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import selectors
 import socket
 from asyncio.selector_events import _SelectorSocketTransport  # type: ignore[attr-defined]
@@ -13,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, MutableMapping
 from typing import TYPE_CHECKING, Any
 
-__all__ = ("JumpingSelector", "SelectorLoop", "TimerHandle", "WatchedTransport")
+__all__ = ("Handle", "JumpingSelector", "SelectorLoop", "TimerHandle", "WatchedTransport")
 
 if TYPE_CHECKING:
 
@@ -40,8 +41,9 @@ if TYPE_CHECKING:
         """The standard handle with what the loop looks at."""
 
         _cancelled: bool
-
-        def _run(self) -> None: ...
+        _context: contextvars.Context
+        _callback: Callable[..., object]
+        _args: tuple[Any, ...]
 
     class TimerHandle(asyncio.TimerHandle, Handle):
         """The standard timer with what the loop sets."""
@@ -50,6 +52,7 @@ if TYPE_CHECKING:
 
 else:
     SelectorLoop = asyncio.SelectorEventLoop
+    Handle = asyncio.Handle
     TimerHandle = asyncio.TimerHandle
 
 

@@ -120,8 +120,27 @@ class Schedule:
 
     async def __anext__(self) -> Tick:
         """Wait for the next round; end after the last session."""
+        loop = asyncio.get_running_loop()
         while True:
             clock = installed_clock()
+            grid = self._grid
+            if (
+                grid is not None
+                and clock is grid.clock
+                and self._given
+                and clock.times_set == grid.times_set
+                and (next_s := grid.next_s()) >= loop.time()
+                and (self._closes is None or grid.next_due < self._closes)
+            ):
+                # The grid's next round, which was neither missed nor lies after the close: mostly the case.
+                self._due, self._given = grid.next_due, False
+                now_s = loop.time()
+                beat(idle_s=next_s - now_s)
+                if next_s > now_s and not await clock.sleep_until(loop, next_s):
+                    self._plan(min(grid.next_due, now() + self._interval))
+                    continue
+                self._given, self._late_s = True, 0.0
+                return self._tick(grid.advance())
             if clock is None or clock.speed > 0.0:
                 self._frozen_due_s = None
                 tick = await self._next_in_market_time(clock)
@@ -138,12 +157,6 @@ class Schedule:
 
     async def _next_in_market_time(self, clock: MarketClock | None) -> Tick | None:
         """Wait on the market's grid; None when the clock was set meanwhile."""
-        grid = self._grid
-        if grid is not None and clock is not None and self._given and grid.holds(clock):
-            wait_s = grid.next_s() - asyncio.get_running_loop().time()
-            due = grid.next_due
-            if wait_s >= 0.0 and (self._closes is None or due < self._closes):
-                return await self._next_on_grid(clock, grid, wait_s)
         if self._due is None:
             self._plan(now() if self._immediate and not self._ticks else now() + self._interval)
         elif self._given:
@@ -167,16 +180,6 @@ class Schedule:
             self._grid = _Grid(clock, due_s, due, self._interval)
         self._given = True
         return self._tick(due)
-
-    async def _next_on_grid(self, clock: MarketClock, grid: _Grid, wait_s: float) -> Tick | None:
-        """Wait for the grid's next round, which was neither missed nor lies after the close."""
-        self._due, self._given = grid.next_due, False
-        beat(idle_s=wait_s)
-        if wait_s > 0.0 and not await clock.sleep(wait_s):
-            self._plan(min(grid.next_due, now() + self._interval))
-            return None
-        self._given, self._late_s = True, 0.0
-        return self._tick(grid.advance())
 
     async def _next_on_frozen_clock(self, clock: MarketClock) -> Tick | None:
         """Wait on the loop's grid; None when the clock was set meanwhile."""
@@ -256,20 +259,16 @@ class _Grid:
     much again.
     """
 
-    __slots__ = ("_clock", "_interval", "_number", "_start_s", "_step_s", "_times_set", "next_due")
+    __slots__ = ("_interval", "_number", "_start_s", "_step_s", "clock", "next_due", "times_set")
 
     def __init__(self, clock: MarketClock, start_s: float, start: datetime, interval: timedelta) -> None:
-        self._clock = clock
-        self._times_set = clock.times_set
+        self.clock = clock
+        self.times_set = clock.times_set
         self._start_s = start_s
         self._step_s = interval.total_seconds() / clock.speed
         self._interval = interval
         self._number = 1
         self.next_due = start + interval
-
-    def holds(self, clock: MarketClock) -> bool:
-        """Return whether `clock` is the one it was made for, and was not set since."""
-        return clock is self._clock and clock.times_set == self._times_set
 
     def next_s(self) -> float:
         """Return the loop time of the next round; a product, since a sum of steps would drift."""

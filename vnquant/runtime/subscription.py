@@ -121,7 +121,11 @@ class Subscription(Generic[E]):
         return event
 
     def offer(self, envelope: Envelope[E]) -> None:
-        """Take in one event of the topic. The bus has seen to it that there is a place if this one blocks."""
+        """Take in one event of the topic.
+
+        If this subscription blocks, the bus has seen to it that there is a place, unless the event was only
+        announced: then it is dropped where it finds none, or where publishers wait in line before it.
+        """
         if not self._open:
             return
         if self.where is not None and not self.matches(envelope[1]):
@@ -131,7 +135,7 @@ class Subscription(Generic[E]):
         if self._conflating is None and len(buffer) >= self.maxsize:
             self._peak_depth = self.maxsize
             self._dropped += 1
-            if self.when_full == "drop_newest":
+            if self.when_full in ("drop_newest", "block"):
                 return
             buffer.popleft()
         buffer.append(envelope)

@@ -14,7 +14,7 @@ from typing import Any, NoReturn, TypeVar
 from vnquant.errors import DeadlockError
 from vnquant.runtime.holds import ClockHold
 from vnquant.runtime.jobs import Jobs
-from vnquant.runtime.loop_parts import JumpingSelector, SelectorLoop, TimerHandle, WatchedTransport
+from vnquant.runtime.loop_parts import Handle, JumpingSelector, SelectorLoop, TimerHandle, WatchedTransport
 from vnquant.runtime.outside import Outside
 from vnquant.runtime.waits import describe_waits
 
@@ -103,6 +103,17 @@ class VirtualTimeLoop(SelectorLoop):
         timer._scheduled = True
         return timer
 
+    def call_soon(  # type: ignore[override]
+        self, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
+    ) -> asyncio.Handle:
+        """Schedule a call for the next turn as the standard loop does."""
+        if self.get_debug():
+            return super().call_soon(callback, *args, context=context)
+        self._check_closed()
+        handle = Handle(callback, args, self, context)
+        self._ready.append(handle)
+        return handle
+
     def run_in_executor(  # type: ignore[override]
         self, executor: Any, func: Callable[..., T], *args: Any
     ) -> asyncio.Future[T]:
@@ -167,7 +178,15 @@ class VirtualTimeLoop(SelectorLoop):
         for _ in range(len(ready)):
             handle = ready.popleft()
             if not handle._cancelled:
-                handle._run()
+                # As `handle._run()` does, a call less.
+                try:
+                    handle._context.run(handle._callback, *handle._args)
+                except (SystemExit, KeyboardInterrupt):
+                    raise
+                except BaseException as exc:  # noqa: BLE001 - a callback's failure is the handler's business
+                    self.call_exception_handler(
+                        {"message": f"Exception in callback {handle!r}", "exception": exc, "handle": handle}
+                    )
 
     def _sweep_timers(self) -> None:
         """Throw cancelled timers away once they are the greater part."""
@@ -185,9 +204,7 @@ class VirtualTimeLoop(SelectorLoop):
 
     def _is_alone(self) -> bool:
         """Return whether nothing but this loop's own timers and calls can wake it."""
-        return (
-            len(self._descriptors) == 1 and not self._in_flight and not self.holds and self._outside.quiet
-        )
+        return len(self._descriptors) == 1 and not self._in_flight and not self.holds and self._outside.quiet
 
     def _wait(self, timeout: float | None) -> _Ready:
         """Stand in for the selector's `select(timeout)`: poll, hold, or jump."""

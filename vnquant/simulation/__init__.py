@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from vnquant.simulation.delivery import Delivery
 from vnquant.simulation.direct import DirectMarket, DirectNews, DirectQuotes
+from vnquant.simulation.direct_actions import DirectActions
 from vnquant.simulation.draws import Draw
 from vnquant.simulation.exchange import SimulatedExchange, serve_forever
 from vnquant.simulation.faults import Fault, Faults
@@ -22,6 +23,7 @@ __all__ = (
     "Answer",
     "DailyHistory",
     "Delivery",
+    "DirectActions",
     "DirectMarket",
     "DirectNews",
     "DirectQuotes",

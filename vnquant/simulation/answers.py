@@ -12,7 +12,7 @@ from vnquant.runtime.clock import ICT
 from vnquant.simulation.daily_text import DailyTexts
 from vnquant.simulation.generator import SimulatedMarket
 from vnquant.simulation.history import DailyHistory
-from vnquant.simulation.routes import Route, integer_of, seconds_of
+from vnquant.simulation.routes import Route, date_of, integer_of, seconds_of
 from vnquant.simulation.wire import (
     FEEDS,
     Answer,
@@ -22,6 +22,7 @@ from vnquant.simulation.wire import (
     cafef_page,
     cafef_window,
     encode_board_record,
+    events_answer,
     feed_answer,
     html_answer,
     json_answer,
@@ -91,6 +92,8 @@ class Answers:
                 return self._history(route, query, now)
             case "cafef":
                 return self._cafef(route.symbols, query, now)
+            case "events":
+                return self._events(route.symbols, query, now)
             case "rss":
                 return feed_answer(FEEDS[path], self._market.headlines_at(now, limit=_STORIES))
         return _NOT_FOUND
@@ -108,6 +111,8 @@ class Answers:
                 return vndirect_history(_NO_ROWS)
             case "cafef":
                 return cafef_page(symbol, [], 1, 20)
+            case "events":
+                return events_answer((), None, ())
             case "rss":
                 return feed_answer(FEEDS[path], ())
         return _NOT_FOUND
@@ -139,6 +144,17 @@ class Answers:
         if shown > 0 and history.reference[shown, column] != quote.reference_price:
             shown -= 1
         return float(history.close[shown - 1, column]) if shown > 0 else None
+
+    # -- corporate events ---------------------------------------------------------------------------------
+
+    def _events(self, symbols: tuple[str, ...], query: Mapping[str, str], now: datetime) -> Answer:
+        """Answer for the known symbols, through the session that the board shows."""
+        known = [name for name in symbols if name in self._columns]
+        through = self._market.shown_session(now)
+        first, last = date_of(query.get("from")), date_of(query.get("to"))
+        if not known or first is None or last is None:
+            return events_answer(known, None, ())
+        return events_answer(known, through, self._market.actions_at(now, known, first, last))
 
     # -- history ------------------------------------------------------------------------------------------
 

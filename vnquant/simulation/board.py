@@ -13,7 +13,7 @@ import numpy.typing as npt
 from vnquant.market import OHLCV, BarPanel, FloatArray, Phase, Quote
 from vnquant.simulation.history import DailyHistory
 from vnquant.simulation.profiles import Profiles
-from vnquant.simulation.randomness import Stream, exponential_table, lanes
+from vnquant.simulation.randomness import Stream, exponential_table, lanes_of_rows
 from vnquant.simulation.rules import PriceRules
 from vnquant.simulation.tape import Tape
 
@@ -139,8 +139,8 @@ class Board:
                 self.foreign_sell[:, which].tolist(),
                 self.foreign_room[:, which].tolist(),
             ],
-            bids=_ladder_levels(self.bids[:, :, which], self.bid_depth[:, :, which]),
-            asks=_ladder_levels(self.asks[:, :, which], self.ask_depth[:, :, which]),
+            bids=[self.bids[:, :, which].tolist(), self.bid_depth[:, :, which].tolist()],
+            asks=[self.asks[:, :, which].tolist(), self.ask_depth[:, :, which].tolist()],
         )
 
 
@@ -156,12 +156,13 @@ class BoardColumn(NamedTuple):
     """Last, open, high, low and average."""
     volumes: list[list[float]]
     """Last, total, foreign buying, selling and room."""
-    bids: list[_Levels]
-    asks: list[_Levels]
+    bids: list[list[list[float]]]
+    """Prices and volumes of the three levels."""
+    asks: list[list[list[float]]]
 
     def quote(self, place: int, when: datetime, phases: Sequence[Phase]) -> Quote:
         """Return the quote at one instant; `phases` by place in `EXCHANGE_ORDER`."""
-        bids, asks = self.bids[place], self.asks[place]
+        bids, asks = _levels(self.bids, place), _levels(self.asks, place)
         if phases[self.exchange] in _AUCTIONS:
             bids, asks = _at_auction(bids), _at_auction(asks)
         last_volume, volume, buy, sell, room = (values[place] for values in self.volumes)
@@ -207,7 +208,7 @@ def draw_board(
     """Return the board of session `row` at some minutes after midnight; `session` is of shape (M, N)."""
     n = len(profiles)
     # Each minute draws of its own, so that a board is the same whichever other minutes are asked for.
-    drawn = np.stack([lanes(seed, Stream.BOARD, row * 1440 + minute, n * 8) for minute in minutes])
+    drawn = lanes_of_rows(seed, Stream.BOARD, [row * 1440 + minute for minute in minutes], n * 8)
     drawn = drawn.reshape(len(minutes), 8, n).swapaxes(0, 1)
     started = session.started
     anchor = np.where(started, session.close, history.reference[row])
@@ -264,12 +265,13 @@ def _ladders(
     return bid_prices, ask_prices
 
 
-def _ladder_levels(prices: FloatArray, depth: FloatArray) -> list[_Levels]:
-    """Return the levels at each instant; prices and depth have shape (3, M)."""
-    return [
-        tuple((price, volume) for price, volume in zip(ladder, volumes, strict=True) if price == price)
-        for ladder, volumes in zip(prices.T.tolist(), depth.T.tolist(), strict=True)
-    ]
+def _levels(side: list[list[list[float]]], place: int) -> _Levels:
+    """Return the levels that are there at one instant; an empty one has the price NaN."""
+    (a, b, c), (x, y, z) = side
+    ladder = ((a[place], x[place]), (b[place], y[place]), (c[place], z[place]))
+    if ladder[0][0] == ladder[0][0] and ladder[2][0] == ladder[2][0]:
+        return ladder  # empty ones stand behind the others
+    return tuple(level for level in ladder if level[0] == level[0])
 
 
 def _at_auction(levels: _Levels) -> _Levels:

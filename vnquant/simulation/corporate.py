@@ -13,7 +13,7 @@ from vnquant.market import FloatArray
 from vnquant.simulation.profiles import Profiles
 from vnquant.simulation.randomness import Stream, lanes, uniform_of
 
-__all__ = ("ExRights", "ex_rights_of_year")
+__all__ = ("ExRights", "declared_dividends", "ex_rights_of_year")
 
 # Most annual meetings fall in spring, so ex-dates run from mid-March to late November.
 _FIRST_DIVIDEND = (3, 15)
@@ -81,6 +81,15 @@ def ex_rights_of_year(
         else:
             plan(issue_day[column], (column, 0.0, 1.0, _DEAR_VND))
     return {row: _gather(actions) for row, actions in sorted(planned.items())}
+
+
+def declared_dividends(actions: ExRights | None, close: FloatArray) -> FloatArray:
+    """Return the cash dividend a share of each symbol, in whole hundreds of VND; `close` is the last one."""
+    cash = np.zeros(len(close))
+    if actions is not None:
+        at = actions.columns
+        cash[at] = np.floor(close[at] * actions.cash_yield / 100.0) * 100.0
+    return cash
 
 
 def _days(year: int, first: tuple[int, int], count: int, uniform: FloatArray) -> npt.NDArray[np.datetime64]:

@@ -103,7 +103,7 @@ class DirectNews:
         self.name = otherwise.name
         self._direct = direct
         self._otherwise = otherwise
-        self._feeds = tuple((name, _feed_at(url)) for name, url in feeds)
+        self._feeds = tuple(_Reading(name, _feed_at(url)) for name, url in feeds)
         self._since = self._until = datetime.max.replace(tzinfo=ICT)
         self._last = NewsFeed(())
 
@@ -120,7 +120,7 @@ class DirectNews:
     def _look(self, local: datetime) -> None:
         market = self._direct.market
         stories = market.headlines_at(local, limit=_STORIES)
-        self._last = merge_feeds([NewsFeed(_items(feed, name, stories)) for name, feed in self._feeds])
+        self._last = merge_feeds([NewsFeed(feed.items(stories)) for feed in self._feeds])
         self._since = local
         self._until = _next_story(market.headlines_of(local.date()), local)
 
@@ -136,15 +136,36 @@ def _feed_at(url: str) -> Feed:
     return next(feed for path, feed in FEEDS.items() if url.endswith(path))
 
 
-def _items(feed: Feed, name: str, stories: Sequence[Headline]) -> tuple[FeedItem, ...]:
-    """Return what a parser reads from the feed."""
-    return tuple(
-        FeedItem(
+class _Reading:
+    """One feed as a parser reads it; each story is read once."""
+
+    def __init__(self, name: str, feed: Feed) -> None:
+        self._name = name
+        self._feed = feed
+        self._read: dict[int, FeedItem | None] = {}
+
+    def items(self, stories: Sequence[Headline]) -> tuple[FeedItem, ...]:
+        """Return the items that the feed lists, of stories newest first."""
+        read: dict[int, FeedItem | None] = {}
+        chosen: list[FeedItem] = []
+        for story in stories:
+            item = read[story.number] = (
+                self._read[story.number] if story.number in self._read else self._item(story)
+            )
+            if item is not None:
+                chosen.append(item)
+                if len(chosen) == self._feed.items:
+                    break
+        self._read = read
+        return tuple(chosen)
+
+    def _item(self, story: Headline) -> FeedItem | None:
+        if not self._feed.carries(story):
+            return None
+        return FeedItem(
             title=story.title,
             summary=story.summary,
-            url=feed.address(story),
-            source=name,
+            url=self._feed.address(story),
+            source=self._name,
             published_at=story.published_at,
         )
-        for story in feed.choose(stories)
-    )

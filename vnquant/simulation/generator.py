@@ -15,6 +15,7 @@ from vnquant.market import (
     EXCHANGE_ORDER,
     BarPanel,
     BarSeries,
+    CorporateAction,
     Exchange,
     Quote,
     TradingCalendar,
@@ -27,6 +28,7 @@ from vnquant.market import (
 from vnquant.market.calendar import CLOSING_TIME, to_ict
 from vnquant.simulation.board import Snapshot, draw_board, take_snapshot, with_running_session
 from vnquant.simulation.chronicle import Chronicle, Record
+from vnquant.simulation.entitlements import entitlements
 from vnquant.simulation.film import SessionFilm
 from vnquant.simulation.headlines import Headline, NewsEvents, Newsroom
 from vnquant.simulation.history import DailyHistory
@@ -247,6 +249,19 @@ class SimulatedMarket:
                 rows=rows,
             ),
         )
+
+    def actions_at(
+        self, now: datetime, symbols: Sequence[str], start: date, end: date
+    ) -> tuple[CorporateAction, ...]:
+        """Return what went ex from `start` to `end`, as far as it is known at `now`, by date and symbol.
+
+        A dividend is known when the board turns to its ex-date: in this market its amount depends on the
+        close before. Raises UnknownSymbolError.
+        """
+        columns = [self._column[symbol] for symbol in self.universe.check(symbols)]
+        known = self.shown_session(to_ict(now))
+        self._rows_to(known)
+        return entitlements(self._made, columns, start, min(end, known), self.calendar)
 
     def headlines_at(self, now: datetime, limit: int = 50) -> list[Headline]:
         """Return the latest headlines published by `now`, newest first."""

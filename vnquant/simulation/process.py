@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vnquant.market import EXCHANGE_ORDER, Exchange, FloatArray
-from vnquant.simulation.corporate import ExRights
+from vnquant.simulation.corporate import ExRights, declared_dividends
 from vnquant.simulation.planted import (
     LONG_SESSIONS,
     NEWS_FADE,
@@ -172,11 +172,9 @@ class DailyProcess:
         dear, cheap = close > _DEAR_VND, close < self._cheap
         if actions is None and not (dear.any() or cheap.any()):
             return ratio
-        cash, issued = np.zeros(len(close)), np.zeros(len(close))
+        cash, issued = declared_dividends(actions, close), np.zeros(len(close))
         if actions is not None:
             at = actions.columns
-            # Dividends are declared in whole hundreds of VND a share.
-            cash[at] = np.floor(close[at] * actions.cash_yield / 100.0) * 100.0
             issued[at] = np.where(close[at] >= actions.only_above_vnd, actions.issue_ratio, 0.0)
         # Splits and consolidations keep prices where a tick is a small step; no return depends on them.
         issued = np.where(dear, _SPLIT, np.where(cheap, _CONSOLIDATION, issued))

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 
 import msgspec
 
 from vnquant.simulation.wire import FEEDS
 
-__all__ = ("Route", "integer_of", "seconds_of")
+__all__ = ("Route", "date_of", "integer_of", "seconds_of")
 
 _BOARD = "/getliststockdata/"
+_EVENTS = "/corporate-events/"
 _HISTORY = "/tradingview/history"
 _DCHART = "/dchart/history"
 _CAFEF = "/du-lieu/Ajax/PageNew/DataHistory/PriceHistory.ashx"
@@ -28,8 +30,9 @@ class Route(msgspec.Struct, frozen=True):
     def of(cls, path: str, query: Mapping[str, str]) -> Route:
         """Read a request's path (decoded) and query."""
         if path.startswith(_BOARD):
-            names = (name.strip().upper() for name in path[len(_BOARD) :].split(","))
-            return cls("board", tuple(dict.fromkeys(name for name in names if name)))
+            return cls("board", _several(path[len(_BOARD) :]))
+        if path.startswith(_EVENTS):
+            return cls("events", _several(path[len(_EVENTS) :]))
         if path in FEEDS:
             return cls("rss")
         if path == _CAFEF:
@@ -52,6 +55,19 @@ def integer_of(text: str | None, fallback: int) -> int:
     """Return a positive integer, `fallback` where the text is none."""
     readable = text is not None and text.isdecimal() and len(text) < 10
     return max(int(text or 0), 1) if readable else fallback
+
+
+def date_of(text: str | None) -> date | None:
+    """Return an ISO date, None where the text is none."""
+    try:
+        return date.fromisoformat(text or "")
+    except ValueError:
+        return None
+
+
+def _several(names: str) -> tuple[str, ...]:
+    cleaned = (name.strip().upper() for name in names.split(","))
+    return tuple(dict.fromkeys(name for name in cleaned if name))
 
 
 def _one(symbol: str) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from vnquant.simulation.wire.answer import Answer, html_answer, json_answer
 from vnquant.simulation.wire.board import board_body, encode_board_record, java_double
 from vnquant.simulation.wire.cafef import CafefDay, cafef_change, cafef_page, cafef_window
+from vnquant.simulation.wire.events import events_answer
 from vnquant.simulation.wire.history import (
     HistoryText,
     udf_error,
@@ -26,6 +27,7 @@ __all__ = (
     "cafef_page",
     "cafef_window",
     "encode_board_record",
+    "events_answer",
     "feed_answer",
     "html_answer",
     "java_double",
