@@ -72,13 +72,16 @@ class FactorDays:
 
 def measure_days(
     scores: FloatArray,
-    forwards: Mapping[int, FloatArray],
-    others: Sequence[FloatArray],
+    forwards: Mapping[int, FloatArray | Ranked],
+    others: Sequence[FloatArray | Ranked],
     *,
     quantiles: int,
     min_symbols: int,
 ) -> FactorDays:
-    """Measure scores of shape (T, N) against forward returns of the same shape, by horizon."""
+    """Measure scores of shape (T, N) against forward returns of the same shape, by horizon.
+
+    Returns and other scores that are given ranked are not ranked again, which is most of the work.
+    """
     days, wide = len(scores), len(forwards)
     found = FactorDays(
         rank_ic=np.empty((days, wide)),
@@ -104,13 +107,13 @@ def measure_days(
         found.quantile_counts[rows] = groups.counts[earlier:]
         today, groups_today = order.rows(slice(earlier, None)), groups.rows(slice(earlier, None))
         for k, other in enumerate(others):
-            found.overlap[rows, k] = rank_correlation(today, other[rows], min_symbols=min_symbols)
+            found.overlap[rows, k] = rank_correlation(today, _days(other, rows), min_symbols=min_symbols)
         for k, (horizon, forward) in enumerate(forwards.items()):
             found.turnover[rows, :, k] = groups.turnover(horizon)[earlier:]
             found.autocorrelation[rows, k] = autocorrelation(order, horizon, min_symbols=min_symbols)[
                 earlier:
             ]
-            _compare_with_returns(found, rows, k, today, groups_today, forward[rows], min_symbols)
+            _compare_with_returns(found, rows, k, today, groups_today, _days(forward, rows), min_symbols)
     return found
 
 
@@ -120,21 +123,26 @@ def _compare_with_returns(
     k: int,
     order: Ranked,
     groups: _Groups,
-    forward: FloatArray,
+    forward: FloatArray | Ranked,
     min_symbols: int,
 ) -> None:
     """Fill in what a block of days says about the forward returns of one horizon."""
-    both = order.present & np.isfinite(forward)
+    gained = forward.values if isinstance(forward, Ranked) else forward
+    both = order.present & (forward.present if isinstance(forward, Ranked) else np.isfinite(forward))
     pairs = np.count_nonzero(both, axis=1)
     enough = pairs >= min_symbols
-    reached = np.where(both, forward, 0.0)
+    reached = np.where(both, gained, 0.0)
     known, total = groups.sums(both), groups.sums(reached)
     found.pairs[rows, k] = pairs
     found.rank_ic[rows, k] = rank_correlation(order, forward, min_symbols=min_symbols)
-    found.hit_rate[rows, k], found.chance[rows, k] = _hits(order, forward, both, min_symbols)
+    found.hit_rate[rows, k], found.chance[rows, k] = _hits(order, gained, both, min_symbols)
     found.quantile_pairs[rows, :, k] = known
     found.quantile_returns[rows, :, k] = _ratio(total, known, (known > 0.0) & enough[:, None])
     found.mean_returns[rows, k] = _ratio(reached.sum(axis=1), pairs, enough)
+
+
+def _days(values: FloatArray | Ranked, rows: slice) -> FloatArray | Ranked:
+    return values.rows(rows) if isinstance(values, Ranked) else values[rows]
 
 
 class _Groups:

@@ -11,11 +11,12 @@ from vnquant.agents import Scores
 from vnquant.errors import AlignmentError, MissingDataError, ParameterError
 from vnquant.evaluation.factor_days import measure_days
 from vnquant.evaluation.factor_result import FactorReport
+from vnquant.evaluation.ranking import Ranked, ranked
 from vnquant.features import forward_return
 from vnquant.market.bars import FloatArray
 from vnquant.market.panel import BarPanel
 
-__all__ = ("factor_report",)
+__all__ = ("Yardstick", "factor_report")
 
 
 def factor_report(
@@ -70,23 +71,106 @@ def factor_report(
     predicts
     """
     spans = _checked(horizons, quantiles, min_symbols, interval)
-    values = _array("scores", scores, panel)
-    compared = {name: _array(f"others[{name!r}]", other, panel) for name, other in (others or {}).items()}
-    forwards = {horizon: forward_return(panel, horizon) for horizon in spans}
+    return _report(
+        _array("scores", scores, panel),
+        panel,
+        {horizon: forward_return(panel, horizon) for horizon in spans},
+        {name: _array(f"others[{name!r}]", other, panel) for name, other in (others or {}).items()},
+        quantiles=quantiles,
+        min_symbols=min_symbols,
+        interval=interval,
+        seed=seed,
+    )
+
+
+class Yardstick:
+    """What many scores on one panel are measured by, ranked once: the forward returns, and other scores.
+
+    Its reports are those of `factor_report`, in about half the time; for sweeps and sliders.
+
+    Parameters
+    ----------
+    panel : BarPanel
+    horizons, quantiles, min_symbols
+        As in `factor_report`.
+
+    Examples
+    --------
+    >>> from datetime import date
+    >>> from vnquant.agents import BullAgent
+    >>> from vnquant.simulation import SimulatedMarket
+    >>> panel = SimulatedMarket(seed=7).panel(date(2020, 12, 31))
+    >>> yardstick = Yardstick(panel)
+    >>> [str(yardstick.report(BullAgent(momentum_days=n).score(panel)).verdict) for n in (10, 20)]
+    ['predicts', 'predicts']
+    """
+
+    def __init__(
+        self,
+        panel: BarPanel,
+        *,
+        horizons: Sequence[int] = (1, 5, 10),
+        quantiles: int = 5,
+        min_symbols: int = 5,
+    ) -> None:
+        self.panel = panel
+        self.horizons = _checked(horizons, quantiles, min_symbols, "newey-west")
+        self._forwards = {h: ranked(forward_return(panel, h)) for h in self.horizons}
+        self._quantiles = quantiles
+        self._min_symbols = min_symbols
+
+    def prepare(self, scores: FloatArray | Scores) -> Ranked:
+        """Return another score, ranked, to be given to `report` as one of the `others` again and again."""
+        return ranked(_array("scores", scores, self.panel))
+
+    def report(
+        self, scores: FloatArray | Scores, *, others: Mapping[str, Ranked] | None = None
+    ) -> FactorReport:
+        """Return what a score is worth; see `factor_report`, whose errors it shares.
+
+        Parameters
+        ----------
+        scores : Scores, or float64 of shape (T, N)
+        others : mapping of str to Ranked, optional
+            Other scores to tell the overlap with, each made ready by `prepare`.
+        """
+        return _report(
+            _array("scores", scores, self.panel),
+            self.panel,
+            self._forwards,
+            others or {},
+            quantiles=self._quantiles,
+            min_symbols=self._min_symbols,
+            interval="newey-west",
+            seed=0,
+        )
+
+
+def _report(
+    values: FloatArray,
+    panel: BarPanel,
+    forwards: Mapping[int, FloatArray | Ranked],
+    others: Mapping[str, FloatArray | Ranked],
+    *,
+    quantiles: int,
+    min_symbols: int,
+    interval: Literal["newey-west", "bootstrap"],
+    seed: int,
+) -> FactorReport:
     days = measure_days(
-        values, forwards, tuple(compared.values()), quantiles=quantiles, min_symbols=min_symbols
+        values, forwards, tuple(others.values()), quantiles=quantiles, min_symbols=min_symbols
     )
     if not (days.pairs >= min_symbols).any():
         raise MissingDataError(
-            f"No day has {min_symbols} symbols with both a score and a return over {min(spans)} rows: "
+            f"No day has {min_symbols} symbols with both a score and a return over {min(forwards)} rows: "
             f"{int(np.isfinite(values).sum()):,} scores, {panel.shape[0]} rows, {panel.shape[1]} symbols. "
             "Give more history, a shorter horizon, or a lower min_symbols."
         )
     return FactorReport(
         timestamps=panel.timestamps,
-        horizons=spans,
+        horizons=tuple(forwards),
         quantiles=quantiles,
-        others=tuple(compared),
+        others=tuple(others),
         days=days,
         interval=interval,
         seed=seed,

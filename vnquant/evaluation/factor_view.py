@@ -7,7 +7,7 @@ from html import escape
 
 from vnquant.evaluation.factor_findings import HorizonFindings, Verdict, overall
 from vnquant.evaluation.intervals import Estimate
-from vnquant.evaluation.tables import html_table, text_table
+from vnquant.tables import html_table, text_table
 
 __all__ = ("as_html", "as_text")
 

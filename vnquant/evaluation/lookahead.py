@@ -188,7 +188,8 @@ def _compare(
     if missing := set(before) ^ set(after):
         raise LookaheadError(
             f"{target}: the outputs {', '.join(sorted(missing))} are there or not depending on rows after "
-            f"{panel.timestamps[cut]}. Return the same columns for every panel."
+            f"{panel.timestamps[cut]}. Return the same columns for every panel.",
+            column=min(missing),
         )
     compared = 0
     for name, values in before.items():
@@ -205,7 +206,9 @@ def _compare(
                 f"{target} looks ahead: {name!r} of {panel.symbols[column]} at {_day(panel, row)} moved "
                 f"from {old:.6g} to {new:.6g} when only rows after {_day(panel, cut)} {how} "
                 f"({len(moved)} values moved). Use rows up to t alone: no negative shift, no centred window, "
-                "no mean or rank over the whole sample."
+                "no mean or rank over the whole sample.",
+                column=name,
+                symbol=panel.symbols[column],
             )
     return compared
 

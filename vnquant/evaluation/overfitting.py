@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from vnquant.errors import AlignmentError, MissingDataError, ParameterError
-from vnquant.evaluation.tables import html_table, text_table
 from vnquant.market.bars import FloatArray
+from vnquant.tables import html_table, text_table
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -65,27 +65,45 @@ def ranked(values: FloatArray, present: BoolArray | None = None) -> Ranked:
     return Ranked(filled, known, count, centred)
 
 
-def rank_correlation(scores: Ranked, other: FloatArray, *, min_symbols: int) -> FloatArray:
+def rank_correlation(scores: Ranked, other: FloatArray | Ranked, *, min_symbols: int) -> FloatArray:
     """Return Spearman's correlation of each day over the symbols that have both values.
+
+    Parameters
+    ----------
+    scores : Ranked
+    other : float64 of shape (T, N), or Ranked
+        Ranks that were made before hold wherever every symbol that has the other value has a score too.
+    min_symbols : int
 
     Returns
     -------
     float64, shape (T,)
         NaN where fewer than `min_symbols` have both, or one side is constant.
     """
-    both = scores.present & np.isfinite(other)
-    pair = ranked(other, both)
-    a, b = scores.centred, pair.centred
-    # The scores' ranks hold where every scored symbol has the other value too; elsewhere they are made again.
-    enough = pair.count >= min_symbols
-    again = np.flatnonzero((pair.count < scores.count) & enough)
-    if len(again):
-        a = a.copy()
-        a[again] = ranked(scores.values[again], both[again]).centred
+    if isinstance(other, Ranked):
+        both = scores.present & other.present
+        count = np.count_nonzero(both, axis=1)
+        enough = count >= min_symbols
+        b = _among(other, both, count, enough)
+    else:
+        both = scores.present & np.isfinite(other)
+        pair = ranked(other, both)
+        count, enough, b = pair.count, pair.count >= min_symbols, pair.centred
+    a = _among(scores, both, count, enough)
     size = np.sqrt(np.vecdot(a, a) * np.vecdot(b, b))
     daily = np.full(len(size), np.nan)
     np.divide(np.vecdot(a, b), size, out=daily, where=enough & (size > 0.0))
     return daily
+
+
+def _among(all_ranks: Ranked, chosen: BoolArray, count: IntArray, wanted: BoolArray) -> FloatArray:
+    """Return the ranks among the chosen symbols, made again on those wanted days that lack some."""
+    again = np.flatnonzero((count < all_ranks.count) & wanted)
+    if not len(again):
+        return all_ranks.centred
+    centred = all_ranks.centred.copy()
+    centred[again] = ranked(all_ranks.values[again], chosen[again]).centred
+    return centred
 
 
 def autocorrelation(scores: Ranked, lag: int, *, min_symbols: int) -> FloatArray:

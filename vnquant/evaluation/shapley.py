@@ -12,8 +12,8 @@ import numpy as np
 
 from vnquant.errors import AlignmentError, EmptySelectionError, MissingDataError, ParameterError
 from vnquant.evaluation.intervals import Estimate, lags_for, newey_west
-from vnquant.evaluation.tables import html_table, text_table
 from vnquant.market.bars import FloatArray
+from vnquant.tables import html_table, text_table
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -15,8 +15,8 @@ from vnquant.evaluation.sharpe import (
     minimum_track_record,
     probabilistic_sharpe_ratio,
 )
-from vnquant.evaluation.tables import html_table, text_table
 from vnquant.market.bars import FloatArray
+from vnquant.tables import html_table, text_table
 
 __all__ = ("SharpeReport", "sharpe_report")
 
