@@ -2,6 +2,7 @@
 
 from vnquant.sources.arguments import Clock, LoopClock
 from vnquant.sources.base import (
+    ActionSource,
     BarSource,
     FeedItem,
     NewsFeed,
@@ -16,6 +17,7 @@ from vnquant.sources.cached import CachedBars
 from vnquant.sources.cafef import CafefSource
 from vnquant.sources.chain import SourceChain
 from vnquant.sources.config import HttpConfig
+from vnquant.sources.corporate_events import CorporateEventFeed
 from vnquant.sources.endpoints import Endpoints
 from vnquant.sources.feed import merge_feeds
 from vnquant.sources.files import FileSource
@@ -26,6 +28,7 @@ from vnquant.sources.transport import AiohttpTransport, Response, Transport
 from vnquant.sources.vps import VpsSource
 
 __all__ = (
+    "ActionSource",
     "AiohttpTransport",
     "BarCache",
     "BarSource",
@@ -34,6 +37,7 @@ __all__ = (
     "CachedHistory",
     "CafefSource",
     "Clock",
+    "CorporateEventFeed",
     "Endpoints",
     "FeedItem",
     "FileSource",

@@ -12,12 +12,22 @@ import msgspec
 
 from vnquant.errors import RecordError
 from vnquant.market.bars import BarSeries, Quote
+from vnquant.market.corporate_actions import CorporateAction
 from vnquant.sources.board_table import QuoteTable
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ("BarSource", "FeedItem", "NewsFeed", "NewsSource", "QuoteBoard", "QuoteSource", "Remembering")
+__all__ = (
+    "ActionSource",
+    "BarSource",
+    "FeedItem",
+    "NewsFeed",
+    "NewsSource",
+    "QuoteBoard",
+    "QuoteSource",
+    "Remembering",
+)
 
 
 class FeedItem(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,4 +119,19 @@ class NewsSource(Protocol):
 
     async def headlines(self) -> NewsFeed:
         """Return the latest headlines of all feeds."""
+        ...
+
+
+@runtime_checkable
+class ActionSource(Protocol):
+    """Tells what went ex, and what holders get for it."""
+
+    name: str
+
+    async def actions(self, symbols: Sequence[str], start: date, end: date) -> tuple[CorporateAction, ...]:
+        """Return what goes ex from `start` to `end`, both included.
+
+        An empty answer means that nothing does. Who does not know, of a symbol or of a day, raises
+        SourceError.
+        """
         ...

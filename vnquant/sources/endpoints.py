@@ -20,12 +20,16 @@ class Endpoints(msgspec.Struct, frozen=True, kw_only=True):
         CafeF price history; takes Symbol, StartDate, EndDate, PageIndex, PageSize.
     rss : tuple of (name, address)
         The news feeds.
+    events : str or None
+        Dividends and share issues; the comma-separated symbols are appended as a path segment, takes from and
+        to. None where nobody tells them.
     """
 
     vps_board: str
     vps_history: str
     cafef_history: str
     rss: tuple[tuple[str, str], ...]
+    events: str | None = None
 
     @classmethod
     def live(cls) -> Endpoints:
@@ -40,6 +44,8 @@ class Endpoints(msgspec.Struct, frozen=True, kw_only=True):
                 ("vietstock", "https://vietstock.vn/144/chung-khoan.rss"),
                 ("vnexpress", "https://vnexpress.net/rss/kinh-doanh.rss"),
             ),
+            # VPS has company pages of events; their format is not known, so they are not asked.
+            events=None,
         )
 
     @classmethod
@@ -55,4 +61,5 @@ class Endpoints(msgspec.Struct, frozen=True, kw_only=True):
                 ("vietstock", f"{base}/rss/vietstock/144/chung-khoan.rss"),
                 ("vnexpress", f"{base}/rss/vnexpress/kinh-doanh.rss"),
             ),
+            events=f"{base}/corporate-events",
         )

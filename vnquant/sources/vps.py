@@ -23,7 +23,7 @@ __all__ = ("VpsSource",)
 # Weeks and months are not served (HTTP 200 without a status); a panel resamples to them.
 _RESOLUTIONS = {"1D": "1D", **{name: str(minutes) for name, minutes in MINUTES.items()}}
 # A whole market's board a few times over, some two kilobytes a record.
-_KEPT_RECORDS = 1_000
+_KEPT_RECORDS = 400
 
 
 class VpsSource:

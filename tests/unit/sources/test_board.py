@@ -94,6 +94,21 @@ def test_symbols_not_asked_for_are_ignored():
     assert set(board(OLD, KRX, wanted=("AST",)).quotes) == {"AST"}
 
 
+def test_a_known_record_gives_the_same_quote_with_its_own_time_and_is_not_read_again():
+    known, later = {}, AS_OF.replace(minute=5)
+    body = f"[{OLD},{with_fields(OLD, sym='VNM', lastPrice=-1)}]".encode()
+
+    def read(as_of):
+        return parse_board(body, ("AST", "VNM"), as_of=as_of, source="vps", known=known)
+
+    first, second = read(AS_OF), read(later)
+    assert second.quotes["AST"].as_of == later
+    assert second.quotes["AST"] == parse_board(body, ("AST",), as_of=later, source="vps").quotes["AST"]
+    assert first.quotes["AST"].as_of == AS_OF
+    assert len(known) == 1  # what was malformed is told each time
+    assert len(first.problems) == len(second.problems) == 1
+
+
 def test_an_empty_list_is_an_empty_answer():
     with pytest.raises(EmptyAnswerError):
         board()

@@ -163,3 +163,21 @@ def test_addresses(given, told):
 
 def test_zones_other_than_ict_are_converted():
     assert parse_published("Fri, 14 Aug 2026 00:00:00 +0000").astimezone(UTC).hour == 0
+
+
+def test_a_feed_of_thousands_of_items_is_read_in_part_and_says_so():
+    body = feed(*(item(link=f"https://a.vn/{number}") for number in range(3_000)))
+    told = parse_feed(body, source="f")
+    assert len(told.items) == 500
+    assert "500 of 3,000" in str(told.problems[0])
+
+
+def test_a_body_no_feed_can_have_is_refused_unread():
+    with pytest.raises(PayloadError, match="1,000,000"):
+        parse_feed(feed(item(summary="x" * 1_000_000)), source="f")
+
+
+def test_a_field_that_would_take_hours_to_strip_is_cut():
+    """HTMLParser looks through all that follows for each `<` that ends nowhere."""
+    told = only(feed(item(title="&lt;b " * 10_000, summary="&lt;b " * 10_000)))
+    assert len(told.title) <= 500

@@ -1,0 +1,23 @@
+// The front end of vnquant.ui.presence: nothing to see, it only tells the kernel that somebody looks.
+
+const HERE_MS = 20000;
+
+function render({ model, el }) {
+  const view = `${Date.now().toString(36)}-${Math.random().toString(36).slice(2)}`;
+  const speak = (kind) => {
+    try {
+      model.send({ kind, view });
+    } catch {
+      // The connection has gone before the view, as when a notebook is closed: the kernel will miss us.
+    }
+  };
+  el.style.display = "none";
+  speak("hello");
+  const here = setInterval(() => speak("here"), HERE_MS);
+  return () => {
+    clearInterval(here);
+    speak("bye");
+  };
+}
+
+export default { render };
