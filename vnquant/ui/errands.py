@@ -24,10 +24,10 @@ _PATIENCE_S = 5.0  # with a coroutine that ignores its cancellation
 class Errands:
     """Runs calls and coroutines of one widget on one loop, owns the tasks, and reports what fails.
 
-    All of it runs in the context in which the errands were made, not in that of a click. So what a task prints
-    or displays appears in the cell that shows the widget, where in the context of a click it would appear in
-    none; and its messages to the front end do not carry the subshell of a click, to which ipykernel 7.4 would
-    send all further clicks, also when it is long gone.
+    All of it runs in the context in which the errands were made, not in that of a click. So what a task
+    prints or displays appears in the cell that shows the widget, where in the context of a click it would
+    appear in none; and its messages to the front end do not name the subshell of a click, to which
+    ipykernel 7.4 would send all further clicks, also when it is long gone.
 
     Parameters
     ----------

@@ -447,3 +447,30 @@ async def test_an_event_or_topic_that_is_no_type_is_refused():
         EventBus().subscribe("Quote")
     with pytest.raises(ParameterError, match="at least 1"):
         EventBus(maxsize=0)
+
+
+async def test_an_announcement_reaches_everybody_but_the_blocking_reader_that_is_full():
+    bus = EventBus()
+    async with bus.subscribe(Quote, maxsize=2) as slow, bus.subscribe(Quote) as quick:
+        for number in range(5):
+            bus.announce(Quote("FPT", number))
+        assert await drain(slow) == quotes("FPT0", "FPT1")
+        assert await drain(quick) == quotes("FPT0", "FPT1", "FPT2", "FPT3", "FPT4")
+        assert slow.statistics().dropped == bus.statistics().dropped == 3
+        bus.announce(Quote("FPT", 5))
+        assert await drain(slow) == quotes("FPT5")
+
+
+async def test_an_announcement_overtakes_no_publisher_that_waits():
+    bus = EventBus()
+    async with bus.subscribe(Quote, maxsize=1) as events:
+        bus.announce(Quote("FPT", 1))
+        waiting = asyncio.ensure_future(bus.publish(Quote("FPT", 2)))
+        await asyncio.sleep(0)
+        bus.announce(Quote("FPT", 3))
+        assert await anext(events) == Quote("FPT", 1)
+        await waiting
+        assert await drain(events) == quotes("FPT2")
+    bus.close()
+    with pytest.raises(ClosedError):
+        bus.announce(Quote("FPT"))

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+import vnquant.runtime.clock as clock_module
 from vnquant.errors import SourceConnectionError
 from vnquant.runtime import ICT, MarketClock, fetch_with_timeout, install_clock, now, wall_now
 
@@ -81,3 +82,51 @@ async def test_fetch_with_timeout_passes_the_answer_and_bugs_through():
     assert await fetch_with_timeout(answer, "FPT") == "fpt"
     with pytest.raises(TypeError):
         await fetch_with_timeout(bug, "FPT")
+
+
+@pytest.fixture
+def wall(monkeypatch):
+    """A wall clock that is moved by hand while the loop's time goes on, as when the machine has slept."""
+    moved = [timedelta()]
+    true_now = clock_module.wall_now
+    monkeypatch.setattr(clock_module, "wall_now", lambda: true_now() + moved[0])
+    monkeypatch.setattr(clock_module, "_WALL_LOOK_S", 0.01)
+    return moved
+
+
+@pytest.mark.parametrize("hours", [8, -1])
+async def test_who_waits_on_a_real_clock_wakes_when_the_machine_has_slept_or_its_clock_was_set(wall, hours):
+    clock = MarketClock.real()
+    waiting = asyncio.create_task(clock.sleep(3600))
+    others = asyncio.create_task(clock.sleep(None))
+    await asyncio.sleep(0.03)
+    assert not waiting.done()
+    wall[0] = timedelta(hours=hours)
+    async with asyncio.timeout(5):
+        assert not await waiting
+        assert not await others
+    assert abs(clock.now() - clock_module.wall_now()) < timedelta(seconds=1)
+    assert clock.times_set == 1
+
+
+async def test_a_real_clock_is_left_alone_while_it_agrees_with_the_wall(wall):
+    clock = MarketClock.real()
+    assert await clock.sleep(0.05)
+    assert clock.follow_wall() == timedelta()
+    assert clock.times_set == 0
+
+
+async def test_a_clock_that_was_set_follows_the_wall_no_longer(wall):
+    clock = MarketClock.real()
+    clock.set(at=MORNING)
+    wall[0] = timedelta(hours=8)
+    assert clock.follow_wall() == timedelta()
+    assert await clock.sleep(0.02)
+    assert clock.now().date() == MORNING.date()
+
+
+@pytest.mark.virtual
+async def test_on_virtual_time_the_wall_does_not_count(wall):
+    clock = MarketClock.real()
+    assert await clock.sleep(86_400)
+    assert clock.times_set == 0
