@@ -6,9 +6,17 @@ import numpy as np
 import pytest
 
 from vnquant import Workbench
+from vnquant.errors import EmptyAnswerError
 from vnquant.market import OHLCV
 from vnquant.runtime import ICT, run_virtual
-from vnquant.simulation import DirectMarket, DirectNews, DirectQuotes, Faults, SimulatedExchange
+from vnquant.simulation import (
+    DirectActions,
+    DirectMarket,
+    DirectNews,
+    DirectQuotes,
+    Faults,
+    SimulatedExchange,
+)
 from vnquant.sources import Endpoints, HttpClient, RssSource
 from vnquant.unattended import run_virtual_span
 
@@ -47,6 +55,21 @@ async def test_board_and_news_are_those_of_the_wire(exchange_at, model_cache, qu
         assert dict(quotes.quotes) == dict(wired.quotes)
         news = await DirectNews(direct, world.news, Endpoints.local("http://memory").rss).headlines()
         assert news.items == (await world.news.headlines()).items
+
+
+async def test_corporate_events_are_those_of_the_wire(exchange_at, model_cache, quick_predictor):
+    span = (date(2025, 4, 1), date(2025, 6, 2))
+    exchange_at.clock.set(at=datetime(2025, 6, 2, 9, 0, tzinfo=ICT))
+    async with Workbench.open(
+        exchange_at, cache_dir=model_cache, predictor=quick_predictor, progress=False
+    ) as bench:
+        wired = bench._desk.world.actions
+        direct = DirectActions(DirectMarket(exchange_at, rows=400), wired)
+        found = await wired.actions(bench.symbols, *span)
+        assert await direct.actions(bench.symbols, *span) == found
+        assert len(found) > 5
+        with pytest.raises(EmptyAnswerError):
+            await direct.actions(bench.symbols, date(2025, 6, 2), date(2025, 6, 3))
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
