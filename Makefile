@@ -6,7 +6,10 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 JOBS ?= 2
 
-.PHONY: help setup lab test lint fast slow notebooks browser benchmarks clean
+# ipykernel versions besides that of the environment, under which the widgets are tested.
+KERNELS := 6.31.0 7.3.0
+
+.PHONY: help setup kernels lab test lint fast slow notebooks browser benchmarks clean
 
 help:
 	@echo "make lab         set up, then open JupyterLab on the quickstart"
@@ -21,6 +24,13 @@ $(READY): pyproject.toml constraints.txt
 	  || { echo "VN-Quant needs Python 3.11 to 3.13; choose one with: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[lab,dev]'
+	@touch $@
+
+kernels: $(KERNELS:%=.kernels/%/.ready)
+
+.kernels/%/.ready: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade \
+	  --target .kernels/$* ipykernel==$*
 	@touch $@
 
 lab: setup
@@ -38,8 +48,9 @@ fast: setup
 	$(BIN)/python -m pytest tests/unit tests/properties tests/integration tests/acceptance -m "not slow and not browser" \
 	  -n $(JOBS) --dist loadfile -q --cov --cov-report=term
 
-slow: setup
-	$(BIN)/python -m pytest tests/unit tests/properties tests/integration tests/acceptance -m slow -n $(JOBS) -q
+slow: setup kernels
+	$(BIN)/python -m pytest tests/unit tests/properties tests/integration tests/acceptance tests/kernels -m slow \
+	  -n $(JOBS) --dist loadfile -q
 
 # Twice in a row: the second run finds warm caches, and must show the same.
 notebooks: setup
@@ -49,10 +60,10 @@ notebooks: setup
 	  notebooks -n $(JOBS) --dist loadfile -q -p no:cacheprovider --timeout=300
 
 browser: setup
-	$(BIN)/python -m pytest tests/browser -q
+	$(BIN)/python -m pytest tests/browser -n $(JOBS) --dist loadfile -q
 
 benchmarks: setup
 	$(BIN)/python -m pytest tests/benchmarks -m benchmark -q -s
 
 clean:
-	rm -rf $(VENV) artifacts .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .kernels artifacts .pytest_cache .mypy_cache .ruff_cache .hypothesis
