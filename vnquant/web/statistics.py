@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from html import escape
 from typing import TYPE_CHECKING
 
 import msgspec
+
+from vnquant.tables import html_table, text_table
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ("BroadcastStatistics", "ClientStatistics")
+
+_HEADER = ("client", "state", "messages behind", "bytes sent", "stalled")
 
 
 class ClientStatistics(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,6 +74,30 @@ class BroadcastStatistics(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes that wait for clients in this process, beside the replay buffer."""
     clients: tuple[ClientStatistics, ...]
     """Those that are connected, in order of connection."""
+
+    def __repr__(self) -> str:
+        return f"{self._told()}\n{text_table(_HEADER, self._rows())}" if self.clients else self._told()
+
+    def _repr_html_(self) -> str:
+        return f"<p>{escape(self._told())}</p>{html_table(_HEADER, self._rows(), left=(0,))}"
+
+    def _told(self) -> str:
+        return (
+            f"{self.published:,} published to {len(self.clients):,} clients, {self.delivered:,} delivered, "
+            f"{self.conflated:,} conflated, {self.snapshots:,} snapshots, {self.connected:,} ever connected"
+        )
+
+    def _rows(self) -> list[list[str]]:
+        return [
+            [
+                f"{one.client} ({one.remote})",
+                "live" if one.live else "behind",
+                f"{one.messages_behind:,}",
+                f"{one.sent_bytes:,}",
+                f"{one.stalled_s:.1f} s",
+            ]
+            for one in self.clients
+        ]
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row a client."""

@@ -54,7 +54,7 @@ def test_sessions_follow_each_other_without_a_gap_for_the_weekend(panel):
 def test_scores_stand_below_the_volume_and_missing_bars_are_left_out(panel):
     scores = {"bull": np.array([np.nan, 0.1, 0.2, 0.3, 0.4]), "chief": np.linspace(-1, 1, 5)}
     figure = price_chart(panel, "FPT", scores=scores, fingerprint="abc")
-    lines = {trace.name: trace for trace in figure.data if trace.type == "scatter"}
+    lines = {trace.name: trace for trace in figure.data if trace.yaxis == "y3"}
     assert set(lines) == {"bull", "chief"}
     assert lines["chief"].line.width > lines["bull"].line.width
     assert len(lines["bull"].x) == 5
