@@ -69,8 +69,8 @@ class DirectResearch:
         self._otherwise = otherwise
         self._agents = agents
         self._chief = chief
-        self._forecasts = _Forecasts(_planned_minutes(every_s))
         self._criteria = OpportunityFilter()
+        self._forecasts = _Forecasts(_planned_minutes(every_s), self._criteria)
         self._feed: NewsFeed | None = None
         self._articles: list[Article] = []
         self._judged: dict[FeedItem, Article] = {}
@@ -163,7 +163,7 @@ class DirectResearch:
             case,
             agents,
             self._chief(),
-            scored=lambda agent: None if (known := scores.of(agent)) is None else (known, at),
+            scored=lambda agent: None if scores is None else scores.of(agent, lead.symbol, at),
         )
 
     def _panel(
@@ -234,12 +234,13 @@ class DirectResearch:
 class _Forecasts:
     """The forecasts of one session: those of its scans together, those of other minutes one by one."""
 
-    def __init__(self, minutes: Sequence[int]) -> None:
+    def __init__(self, minutes: Sequence[int], criteria: OpportunityFilter) -> None:
         self._minutes = minutes
+        self._criteria = (criteria.min_expected_return, criteria.min_confidence)
         self._key: tuple[Any, ...] = ()
         self._known: dict[int, tuple[SessionForecast, int]] = {}
         self._places: dict[SessionForecast, IndexArray] = {}
-        self._scores: tuple[SessionForecast, SessionScores] | None = None
+        self._scores: tuple[SessionForecast, SessionScores | None] | None = None
 
     def at(self, running: RunningSession, place: int, model: ForecastModel) -> tuple[SessionForecast, int]:
         """Return the forecast that holds an instant of the session, and its place there."""
@@ -255,13 +256,16 @@ class _Forecasts:
             self._places[forecast] = places
         return self._known[place]
 
-    def scores(self, running: RunningSession, forecast: SessionForecast) -> SessionScores:
-        """Return what agents think at the instants of a forecast of this session."""
+    def scores(self, running: RunningSession, forecast: SessionForecast) -> SessionScores | None:
+        """Return what agents think at the instants of a forecast, None where no stock is found by a scan."""
         if self._scores is None or self._scores[0] is not forecast:
-            ahead = np.where(forecast.behind, np.nan, forecast.expected_return)
-            sure = np.where(np.isnan(ahead), np.nan, forecast.confidence)
+            # Those that a scan finds today. Others, such as news names, are judged alone.
+            found = np.flatnonzero(forecast.passing(*self._criteria).any(axis=0)).tolist()
+            ahead = np.where(forecast.behind, np.nan, forecast.expected_return)[:, found]
+            sure = np.where(np.isnan(ahead), np.nan, forecast.confidence[:, found])
             fields = {"expected_return": ahead, "forecast_confidence": sure}
-            self._scores = (forecast, SessionScores(running.at(self._places[forecast]), fields))
+            seen = running.at(self._places[forecast]).select(found) if found else None
+            self._scores = (forecast, None if seen is None else SessionScores(seen, fields))
         return self._scores[1]
 
 

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 
 from vnquant.agents.parameters import Parameter, ParameterValue, check_parameters, declared_on
-from vnquant.agents.scores import BoolArray, Scores
+from vnquant.agents.scores import BoolArray, Scores, ScoresAt
 from vnquant.agents.signals import AgentSignal, StockData, row_time
 from vnquant.errors import AgentError
 from vnquant.market.actions import Action, action_of
@@ -130,7 +130,8 @@ class Agent(ABC):
     def signal(self, data: StockData) -> AgentSignal:
         """Return the signal of one stock at the last row; `analyze` without leaving the thread."""
         seen = self.needed(data)
-        return self.signal_at(self.scored(seen.panel), seen, parameters=dict(self.parameters))
+        at = ScoresAt(self.scored(seen.panel), -1, seen.column)
+        return self.signal_at(at, seen, parameters=dict(self.parameters))
 
     def scored(self, panel: BarPanel) -> Scores:
         """Return `score(panel)`, refused where it does not fit the panel."""
@@ -144,14 +145,9 @@ class Agent(ABC):
             raise AgentError(f"{self.name}.score has shape {scores.shape}, the panel is {panel.shape}.")
         return scores
 
-    def signal_at(
-        self, scores: Scores, data: StockData, *, parameters: dict[str, Any], row: int = -1
-    ) -> AgentSignal:
-        """Return the signal that `scores` give for the stock at a row.
-
-        Their columns are those of `data.panel`; the row, the last one by default, stands for its last row.
-        """
-        column = data.column
+    def signal_at(self, at: ScoresAt, data: StockData, *, parameters: dict[str, Any]) -> AgentSignal:
+        """Return the signal that the scores at a point give for the stock at the last row of its data."""
+        scores, row, column = at
         score = float(scores.score[row, column])
         silent = not np.isfinite(score)
         sizes = scores.position_fraction

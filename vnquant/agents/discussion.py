@@ -12,7 +12,7 @@ import numpy as np
 
 from vnquant.agents.base import Agent
 from vnquant.agents.chief import ChiefAgent, check_names
-from vnquant.agents.scores import Scores
+from vnquant.agents.scores import Scores, ScoresAt
 from vnquant.agents.signals import AgentSignal, StockData
 from vnquant.agents.study import SharedPanel
 from vnquant.errors import AgentError, InputError
@@ -133,7 +133,7 @@ class Hearing:
         agents: Sequence[Agent] | None = None,
         chief: ChiefAgent | None = None,
         *,
-        scored: Callable[[Agent], tuple[Scores, int] | None] = lambda agent: None,
+        scored: Callable[[Agent], ScoresAt | None] = lambda agent: None,
     ) -> AgentSignal:
         """Return the Chief's verdict on an opportunity.
 
@@ -144,8 +144,8 @@ class Hearing:
             The Chief's own agents by default.
         chief : ChiefAgent, optional
         scored : callable, optional
-            Returns scores of an agent that are known already, their columns those of the opportunity's panel,
-            and their row for this moment; None where they are not.
+            Returns scores of an agent that are known already, and where in them this case stands; None where
+            they are not.
 
         Raises
         ------
@@ -162,7 +162,7 @@ class Hearing:
             try:
                 known = scored(agent)
                 if known is not None:
-                    signal = agent.signal_at(known[0], data, parameters=dict(agent.parameters), row=known[1])
+                    signal = agent.signal_at(known, data, parameters=dict(agent.parameters))
                 elif agent.per_symbol:
                     # Those that look at the stock alone share what they work out on it.
                     if alone is None:
@@ -183,7 +183,7 @@ class Hearing:
             self._judged[agent] = (seen, agent.scored(seen.panel))
         seen, scores = self._judged[agent]
         here = StockData(seen.panel, data.symbol, data.as_of)
-        return agent.signal_at(scores, here, parameters=dict(agent.parameters))
+        return agent.signal_at(ScoresAt(scores, -1, here.column), here, parameters=dict(agent.parameters))
 
 
 def _who(agents: Sequence[Agent] | None, chief: ChiefAgent | None) -> tuple[ChiefAgent, tuple[Agent, ...]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,7 @@ import numpy.typing as npt
 from vnquant.errors import AgentError
 from vnquant.market.bars import FloatArray
 
-__all__ = ("BoolArray", "Note", "Part", "Scores")
+__all__ = ("BoolArray", "Note", "Part", "Scores", "ScoresAt")
 
 Value = FloatArray | float | Callable[[], FloatArray | float]
 BoolArray = npt.NDArray[np.bool_]
@@ -182,6 +182,14 @@ class Scores:
         share = float(known.mean()) if known.size else 0.0
         mean = float(self.score[known].mean()) if known.any() else float("nan")
         return f"Scores({' x '.join(map(str, self.shape))}, opinion on {share:.0%}, mean {mean:+.3f})"
+
+
+class ScoresAt(NamedTuple):
+    """One point of some scores: a stock at an instant."""
+
+    scores: Scores
+    row: int
+    column: int
 
 
 class _Arrays(Mapping[str, FloatArray]):

@@ -7,6 +7,7 @@ cannot be computed that way raises TypeError, and is computed one instant after 
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, cast
@@ -15,7 +16,7 @@ import numpy as np
 
 from vnquant.agents.base import Agent
 from vnquant.agents.evidence import Bars
-from vnquant.agents.scores import Scores
+from vnquant.agents.scores import Scores, ScoresAt
 from vnquant.errors import AgentError, InputError
 from vnquant.features.forks import Forked, as_array, as_forked
 from vnquant.market.bars import FloatArray
@@ -36,6 +37,7 @@ class SessionBars(Bars):
         self._fields = fields
         self._share = np.sqrt(running.fraction)[:, None]
         self.panel = cast("Any", _SessionPanel(self, running.complete.symbols, fields))
+        self._forks: list[Forked] = []
         pairs = (
             ("open", past.open, running.open),
             ("high", past.high, running.high),
@@ -44,8 +46,14 @@ class SessionBars(Bars):
             ("volume", past.volume, running.full_day_volume),
         )
         for name, history, last in pairs:
-            setattr(self, name, as_array(Forked.of(history, last)))
+            self._forks.append(Forked.of(history, last))
+            setattr(self, name, as_array(self._forks[-1]))
         self._kept = {}
+
+    def release(self) -> None:
+        """Forget the intermediate arrays."""
+        for forked in self._forks:
+            forked.release()
 
     def squeeze(self, x: FloatArray) -> FloatArray:
         """Return x as it is: nothing is missing."""
@@ -80,9 +88,14 @@ class _SessionPanel:
     """What agents ask of a panel besides its bars."""
 
     def __init__(self, bars: SessionBars, symbols: tuple[str, ...], fields: Mapping[str, FloatArray]) -> None:
-        self.session_bars = bars
+        self._bars = weakref.ref(bars)  # which knows this panel
         self.symbols = symbols
         self.fields = MappingProxyType(dict(fields))
+
+    @property
+    def session_bars(self) -> SessionBars | None:
+        """The bars, as `bars_of` asks for them."""
+        return self._bars()
 
 
 def score_session(agent: Agent, bars: SessionBars) -> Scores:
@@ -100,11 +113,12 @@ def score_session(agent: Agent, bars: SessionBars) -> Scores:
 
 
 class SessionScores:
-    """The scores of agents over one session, each computed when it is first asked for.
+    """The scores over one session of agents that look at each stock alone, computed when first asked for.
 
     Parameters
     ----------
     running : RunningSession
+        Of the stocks that may be discussed.
     fields : mapping of str to float64, shape (S, N)
         Knowledge beside the bars at each instant, such as `expected_return`.
     """
@@ -113,10 +127,17 @@ class SessionScores:
         self._running = running
         self._bars: SessionBars | None = None
         self._fields = fields
+        self._columns = {symbol: column for column, symbol in enumerate(running.complete.symbols)}
         self._known: dict[Agent, Scores | None] = {}
 
-    def of(self, agent: Agent) -> Scores | None:
-        """Return the scores, shape (S, N), None where they have to be computed instant by instant."""
+    def of(self, agent: Agent, symbol: str, place: int) -> ScoresAt | None:
+        """Return an agent's scores and where in them a stock stands at an instant.
+
+        None where the agent has to be asked for that instant alone.
+        """
+        column = self._columns.get(symbol)
+        if column is None or not agent.per_symbol:
+            return None
         if agent not in self._known:
             try:
                 if self._bars is None:
@@ -124,4 +145,7 @@ class SessionScores:
                 self._known[agent] = score_session(agent, self._bars)
             except (TypeError, InputError, AttributeError):
                 self._known[agent] = None
-        return self._known[agent]
+            if self._bars is not None:
+                self._bars.release()
+        scores = self._known[agent]
+        return None if scores is None else ScoresAt(scores, place, column)

@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 
 from vnquant.features import indicators as ind
-from vnquant.features.forks import Forked, as_array
+from vnquant.features.forks import Forked, as_array, as_forked
 from vnquant.features.gaps import Gaps
 from vnquant.market.bars import FloatArray
 from vnquant.market.panel import BarPanel
@@ -60,6 +60,12 @@ class FeatureInputs:
             (past.volume, running.full_day_volume),
         )
         return cls(*(as_array(Forked.of(history, last)) for history, last in pairs))
+
+    def release(self) -> None:
+        """Forget the intermediate arrays of forked inputs; nothing to do for plain ones."""
+        for x in (self.open, self.high, self.low, self.close, self.volume):
+            if (forked := as_forked(x)) is not None:
+                forked.release()
 
     @cached_property
     def log_return(self) -> FloatArray:

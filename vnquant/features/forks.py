@@ -119,6 +119,17 @@ class Forked(np.lib.mixins.NDArrayOperatorsMixin):
             made = self._made[key] = (make(), others)
         return made[0]
 
+    def release(self) -> None:
+        """Forget what was made of this array, and of that: each knows what it was made of, in circles.
+
+        Without it the arrays of past sessions wait for the garbage collector, some sixty megabytes each.
+        """
+        waiting = [self]
+        while waiting:
+            forked = waiting.pop()
+            waiting += [made for made, _ in forked._made.values()]
+            forked._made.clear()
+
     def shift(self, rows: int) -> Forked:
         """Return the array moved `rows` later."""
         return self if rows == 0 else self.once(("shift", rows), lambda: self._shifted(rows))

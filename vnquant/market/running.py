@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -68,6 +69,12 @@ class RunningSession:
         """Return the session at some of its instants, by index."""
         chosen: dict[str, Any] = {name: getattr(self, name)[instants] for name in OHLCV}
         return replace(self, instants=self.instants[instants], fraction=self.fraction[instants], **chosen)
+
+    def select(self, columns: Sequence[int]) -> RunningSession:
+        """Return the session of some symbols, by column; at least one."""
+        chosen: dict[str, Any] = {name: getattr(self, name)[:, columns] for name in OHLCV}
+        symbols = [self.complete.symbols[column] for column in columns]
+        return replace(self, complete=self.complete.select(symbols), **chosen)
 
     def panel(self, place: int) -> BarPanel:
         """Return the bars as they were seen at one instant: before any match, those of earlier sessions."""

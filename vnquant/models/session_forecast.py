@@ -99,11 +99,15 @@ class SessionForecast:
 
         What moved them is left out: a replay finds a hundred a session, and nobody looks.
         """
+        columns = np.flatnonzero(self.passing(expected_return, confidence)[place]).tolist()
+        return [self.prediction(place, column, drivers=False) for column in columns]
+
+    def passing(self, expected_return: float, confidence: float) -> npt.NDArray[np.bool_]:
+        """Return where both are exceeded, shape (S, N)."""
         key = (expected_return, confidence)
         if key not in self._passing:
             self._passing[key] = (self.expected_return > expected_return) & (self.confidence > confidence)
-        columns = np.flatnonzero(self._passing[key][place]).tolist()
-        return [self.prediction(place, column, drivers=False) for column in columns]
+        return self._passing[key]
 
 
 class SessionPredictions(Mapping[str, Prediction]):
@@ -181,6 +185,7 @@ def forecast_session(
         np.broadcast_to(market_regime(known), shape),
     )
     expected, confidence, low, high = apply_calibration(raw, deviation, calibration, around)
+    inputs.release()
     whole = SessionForecast(
         symbols=running.complete.symbols,
         instants=running.instants,

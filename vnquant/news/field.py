@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import numpy as np
 
 from vnquant.errors import InputError
 from vnquant.market.bars import FloatArray, TimeArray
-from vnquant.market.panel import to_timestamp
 from vnquant.news.articles import Article
+from vnquant.runtime.clock import ICT
 
 __all__ = ("news_sentiment",)
 
@@ -57,17 +57,20 @@ def news_sentiment(
     total = np.zeros((len(known), len(columns)))
     heard = np.zeros(total.shape, dtype=np.bool_)
     horizon = np.timedelta64(round(horizon_days * 86_400), "s")
-    for article in _placed(articles):
-        if article.published_at is None:
+    placed = _placed(articles)
+    published = np.array([when for when, _ in placed], dtype="datetime64[s]")
+    first = np.searchsorted(known, published, side="left").tolist()
+    last = np.searchsorted(known, published + horizon, side="left").tolist()
+    for place, (_, article) in enumerate(placed):
+        rows = slice(first[place], last[place])
+        if rows.start == rows.stop:
             continue
-        published = to_timestamp(article.published_at)
-        first, last = np.searchsorted(known, [published, published + horizon], side="left")
-        age_days = (known[first:last] - published) / np.timedelta64(86_400, "s")
+        age_days = (known[rows] - published[place]) / np.timedelta64(86_400, "s")
         fading = article.sentiment.score / len(article.symbols) * 0.5 ** (age_days / half_life_days)
         for symbol in article.symbols:
             if (column := columns.get(symbol)) is not None:
-                total[first:last, column] += fading
-                heard[first:last, column] = True
+                total[rows, column] += fading
+                heard[rows, column] = True
     return np.where(heard, np.clip(total, -1.0, 1.0), np.nan)
 
 
@@ -79,10 +82,17 @@ def _known_until(timestamps: TimeArray, daily_close: timedelta) -> TimeArray:
     return np.where(daily, stamps + close, stamps)
 
 
-def _placed(articles: Iterable[Article]) -> list[Article]:
-    """Return the articles in an order that does not depend on how they came, each URL once."""
-    unique: dict[str, Article] = {}
-    dated = [one for one in articles if one.published_at is not None and one.symbols]
-    for article in sorted(dated, key=lambda one: (one.published_at, one.url, one.title)):
-        unique.setdefault(article.url or article.title, article)
+def _placed(articles: Iterable[Article]) -> list[tuple[datetime, Article]]:
+    """Return the articles with their ICT wall time, in an order that does not depend on how they came.
+
+    Each URL stands once.
+    """
+    dated = [
+        (one.published_at.astimezone(ICT).replace(tzinfo=None), one)
+        for one in articles
+        if one.published_at is not None and one.symbols
+    ]
+    unique: dict[str, tuple[datetime, Article]] = {}
+    for when, article in sorted(dated, key=lambda pair: (pair[0], pair[1].url, pair[1].title)):
+        unique.setdefault(article.url or article.title, (when, article))
     return list(unique.values())

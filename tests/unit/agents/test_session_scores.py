@@ -47,8 +47,10 @@ def one_by_one(agent, running, fields, place):
     ids=lambda agent: agent.name,
 )
 def test_scores_and_reasons_are_those_of_each_instant(agent, running, fields):
-    together = SessionScores(running, fields).of(agent)
-    assert together is not None
+    at = SessionScores(running, fields).of(agent, running.complete.symbols[5], 2)
+    assert at is not None
+    assert at[1:] == (2, 5)
+    together = at.scores
     for place in range(len(MINUTES)):
         alone = one_by_one(agent, running, fields, place)
         np.testing.assert_allclose(together.score[place], alone.score[-1], rtol=1e-9, atol=1e-10)
@@ -61,13 +63,24 @@ def test_scores_and_reasons_are_those_of_each_instant(agent, running, fields):
 
 
 def test_an_agent_that_compares_across_time_and_news_is_asked_instant_by_instant(running, fields):
-    assert SessionScores(running, fields).of(ScoutAgent()) is None
+    assert SessionScores(running, fields).of(ScoutAgent(), "FPT", 0) is None
+
+
+def test_a_stock_that_is_not_among_them_is_asked_alone(running, fields):
+    some = running.select([3, 4])
+    cut = {name: values[:, 3:5] for name, values in fields.items()}
+    scores = SessionScores(some, cut)
+    assert scores.of(BullAgent(), "FPT" if "FPT" not in some.complete.symbols else "VCB", 0) is None
+    whole = SessionScores(running, fields).of(BullAgent(), some.complete.symbols[1], 4)
+    part = scores.of(BullAgent(), some.complete.symbols[1], 4)
+    assert part.scores.score[4, 1] == pytest.approx(whole.scores.score[4, 4])
 
 
 class GapAgent(Agent):
     """A user's own, on the plain arrays of a panel."""
 
     name = "gap"
+    per_symbol = True
 
     def score(self, panel):
         gap = panel.open / shift(panel.close) - 1.0
@@ -75,4 +88,4 @@ class GapAgent(Agent):
 
 
 def test_a_users_own_agent_is_asked_instant_by_instant(running, fields):
-    assert SessionScores(running, fields).of(GapAgent()) is None
+    assert SessionScores(running, fields).of(GapAgent(), "FPT", 0) is None
