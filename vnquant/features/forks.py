@@ -187,7 +187,7 @@ class Forked(np.lib.mixins.NDArrayOperatorsMixin):
         return Forked(self.rows, tail, np.where(count >= needed, value, np.nan))
 
     def recursive(self, weight: float, min_count: int) -> Forked:
-        """Return a recursive average, y[t] = (1 - weight) y[t-1] + weight x[t], started at the first value."""
+        """Return a recursive average, y[t] = (1 - weight) y[t-1] + weight x[t], from the first value on."""
         key = ("recursive", weight, min_count)
         return self.once(key, lambda: self._recursive(weight, min_count))
 
