@@ -22,7 +22,8 @@ async def run_cell(source: str, names: dict[str, object]) -> None:
 
 async def test_the_tour_and_the_agent_run_as_printed(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("VNQUANT_CACHE_DIR", str(tmp_path))
-    tour, agent = PYTHON
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))  # where the user's own ledger lies
+    tour, background, agent = PYTHON
     assert len(tour.strip().splitlines()) <= 12
     names: dict[str, object] = {}
     before_closing, closing = tour.rsplit("await bench.close()", 1)
@@ -30,6 +31,8 @@ async def test_the_tour_and_the_agent_run_as_printed(tmp_path, monkeypatch, caps
     assert "102 of 102 fresh" in capsys.readouterr().out
     printed = re.findall(r"```text\n(.*?)```", README, flags=re.DOTALL)[0].strip().splitlines()
     assert repr(names["result"]).splitlines()[: len(printed)] == [line.rstrip() for line in printed]
+    await run_cell(background, names)
+    assert names["bench"].orchestrator.state == "stopped"
     await run_cell("import numpy as np\nfrom vnquant.agents import Agent, Scores, parameter\n" + agent, names)
     await run_cell('verdict = await bench.discuss("CEO")\nassert verdict.component("gap")', names)
     await run_cell("await bench.close()" + closing, names)
