@@ -25,10 +25,12 @@ from vnquant.market import (
 )
 from vnquant.runtime import ICT, MarketClock, VirtualTimeLoop, now
 from vnquant.sources import (
+    ActionSource,
     BarCache,
     BarSource,
     CachedBars,
     CafefSource,
+    CorporateEventFeed,
     Endpoints,
     FileSource,
     HttpClient,
@@ -66,6 +68,7 @@ class World:
     calendar: TradingCalendar = field(default_factory=default_calendar)
     quotes: QuoteSource | None = None
     news: NewsSource | None = None
+    actions: ActionSource | None = None
     exchange: SimulatedExchange | None = None
     client: HttpClient | None = None
     direct: DirectMarket | None = None
@@ -182,11 +185,13 @@ async def _on_exchange(exchange: SimulatedExchange, settings: Settings, *, keep_
 
 def _look_from_inside(world: World, exchange: SimulatedExchange, endpoints: Endpoints) -> None:
     """Spare a replay the way over the wire, where the exchange has neither faults nor latency."""
-    from vnquant.simulation import DirectMarket, DirectNews
+    from vnquant.simulation import DirectActions, DirectMarket, DirectNews
 
     world.direct = DirectMarket(exchange, rows=_REPLAY_ROWS)
     if world.news is not None:
         world.news = DirectNews(world.direct, world.news, endpoints.rss)
+    if world.actions is not None:
+        world.actions = DirectActions(world.direct, world.actions)
 
 
 def _key_of(exchange: SimulatedExchange) -> str:
@@ -233,6 +238,7 @@ def _networked(
         bars=cached,
         quotes=vps,
         news=RssSource(client, endpoints),
+        actions=None if endpoints.events is None else CorporateEventFeed(client, endpoints.events),
         client=client,
     )
 

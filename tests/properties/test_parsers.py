@@ -2,7 +2,7 @@
 
 import contextlib
 import json
-from datetime import datetime
+from datetime import date, datetime
 
 import numpy as np
 from hypothesis import given, settings
@@ -12,6 +12,7 @@ from vnquant.errors import VnQuantError
 from vnquant.runtime.clock import ICT
 from vnquant.sources.board import parse_board
 from vnquant.sources.cafef import bars_of_rows, parse_page
+from vnquant.sources.corporate_events import parse_events
 from vnquant.sources.feed import parse_feed, parse_published, plain_text
 from vnquant.sources.file_reading import read_table
 from vnquant.sources.file_table import normalise
@@ -30,6 +31,12 @@ BOARD = (
 CAFEF = (
     b'{"Data":{"TotalCount":1,"Data":[{"Symbol":"FPT","Ngay":"28/08/2026","GiaDieuChinh":73.2,"GiaDongCua":73.2,'
     b'"KhoiLuongKhopLenh":10196800,"GiaMoCua":72.2,"GiaCaoNhat":74.0,"GiaThapNhat":72.2}]},"Success":true}'
+)
+EVENTS = (
+    b'{"symbols":["FPT"],"through":"2026-05-13","actions":[{"type":"CashDividend","action_id":"d","symbol":"FPT",'
+    b'"ex_date":"2026-05-13","per_share_vnd":1000,"payable_on":"2026-06-03","tax_bps":500},{"type":"ShareSplit",'
+    b'"action_id":"s","symbol":"FPT","ex_date":"2026-05-13","held":10,"become":13,'
+    b'"new_shares_sellable_from":"2026-07-01T09:00:00+07:00"}]}'
 )
 FEED = (
     '<?xml version="1.0" encoding="utf-16"?><rss version="2.0"><channel><title>t</title><item>'
@@ -95,6 +102,19 @@ def test_boards(body):
 def test_cafef_pages(body):
     with contextlib.suppress(VnQuantError):
         assert_valid(bars_of_rows("FPT", list(parse_page(body, "FPT", source="cafef").rows), source="cafef"))
+
+
+@given(mutations(EVENTS))
+@settings(max_examples=400)
+def test_corporate_events(body):
+    first, last = date(2026, 5, 1), date(2026, 5, 13)
+    try:
+        told = parse_events(body, ("FPT",), first, last, source="events")
+    except VnQuantError:
+        return
+    assert all(action.symbol == "FPT" and first <= action.ex_date <= last for action in told)
+    listed = [getattr(action, "new_shares_sellable_from", None) for action in told]
+    assert all(when is None or when.tzinfo is not None for when in listed)
 
 
 @given(mutations(FEED))

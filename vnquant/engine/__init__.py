@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from vnquant.engine.config import EngineConfig
 from vnquant.engine.events import (
+    ActionBooked,
     EngineEvent,
     ExitSignalled,
     HealthReported,
@@ -29,6 +30,7 @@ from vnquant.engine.status import OrchestratorStatus
 
 __all__ = (
     "MODEL_HOURS",
+    "ActionBooked",
     "AutonomousOrchestrator",
     "Decision",
     "EngineConfig",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from vnquant.engine.config import EngineConfig
+from vnquant.engine.entitlements import Entitlements
 from vnquant.engine.events import EngineEvent
 from vnquant.engine.health import HealthCheck, Troubles
 from vnquant.engine.inbox import Inbox
@@ -52,6 +53,7 @@ class Crew:
             record, research.quotes, universe=research.universe, config=config, tell=tell
         )
         inbox = Inbox(record, config=config, tell=tell)
+        entitlements = Entitlements(trader, research.actions, calendar=calendar, config=config, tell=tell)
         return cls(
             record=record,
             trader=trader,
@@ -59,6 +61,6 @@ class Crew:
             model=ModelScan(research, inbox, trader, config=config, tell=tell),
             news=NewsScan(research, inbox, seen=tuple(record.seen), config=config, tell=tell),
             desk=OpportunityDesk(research, inbox, trader, config=config, tell=tell),
-            watch=PositionWatch(trader, inbox, calendar=calendar, config=config, tell=tell),
+            watch=PositionWatch(trader, inbox, entitlements, calendar=calendar, config=config, tell=tell),
             health=HealthCheck(ledger, inbox, lease_term_s=config.lease_term_s, troubles=troubles, tell=tell),
         )

@@ -9,11 +9,13 @@ import msgspec
 
 from vnquant.agents import AgentSignal
 from vnquant.engine.leads import Lead, Origin
+from vnquant.market import CorporateAction
 from vnquant.news import AlertLevel
 from vnquant.runtime import Admission
-from vnquant.trading import ExitSignal, Order, OrderEvent
+from vnquant.trading import ExitSignal, Order, OrderEvent, PriceAdjustment
 
 __all__ = (
+    "ActionBooked",
     "EngineEvent",
     "ExitSignalled",
     "HealthReported",
@@ -113,6 +115,13 @@ class ExitSignalled(EngineEvent, frozen=True, kw_only=True, tag=True):
     """A position should be sold; it may have to wait for settlement."""
 
     signal: ExitSignal
+
+
+class ActionBooked(EngineEvent, frozen=True, kw_only=True, tag=True):
+    """A position went ex, and what holders got is booked, or only the fall of the price."""
+
+    action: CorporateAction | PriceAdjustment
+    outcome: str
 
 
 class RoundFailed(EngineEvent, frozen=True, kw_only=True, tag=True):

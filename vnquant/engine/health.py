@@ -54,7 +54,7 @@ class HealthCheck:
         self._ledger = ledger
         self._inbox = inbox
         self._term = timedelta(seconds=lease_term_s)
-        self._renewed_at = now()
+        self._renewed(now())
         self._troubles = troubles
         self._tell = tell
         self.last: HealthReported | None = None
@@ -75,9 +75,16 @@ class HealthCheck:
             If another orchestrator has taken the ledger over.
         """
         at = now()
-        if at - self._renewed_at >= self._term / 3:
+        if at >= self._renew_at:
             await self._ledger.renew()
-            self._renewed_at = at
+            self._renewed(at)
+        return self._look(at, due)
+
+    def _renewed(self, at: datetime) -> None:
+        self._renew_at = at + self._term / 3
+        self._expires_at = at + self._term
+
+    def _look(self, at: datetime, due: datetime | None) -> HealthReported:
         # asyncio makes a list of all tasks to be counted, and leaks grow slowly.
         if self._looks % _LOOKS_A_COUNT == 0:
             self._tasks = len(asyncio.all_tasks())
@@ -88,7 +95,7 @@ class HealthCheck:
             leads_waiting=len(self._inbox),
             tasks=self._tasks,
             troubled=self._troubles.now(),
-            lease_expires_at=self._renewed_at + self._term,
+            lease_expires_at=self._expires_at,
         )
         self._tell(self.last)
         return self.last

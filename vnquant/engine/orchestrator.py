@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from sqlalchemy.engine import URL
 
@@ -30,7 +31,7 @@ from vnquant.engine.rounds import RoundOrder, Stage
 from vnquant.engine.running import Component, crew_on, supervised
 from vnquant.engine.scanning import RoundReport, scan_everything
 from vnquant.engine.status import OrchestratorStatus, status_of
-from vnquant.errors import BusFullError, ClosedError, LeaseLostError, StateError
+from vnquant.errors import ClosedError, LeaseLostError, StateError
 from vnquant.runtime import (
     EventBus,
     SupervisionEvent,
@@ -47,6 +48,7 @@ __all__ = ("AutonomousOrchestrator",)
 logger = logging.getLogger(__name__)
 
 _State = OrchestratorState
+E = TypeVar("E", bound=EngineEvent | SupervisionEvent)
 
 
 # A broken component comes back by itself: an unattended night must not end with one bad hour.
@@ -58,8 +60,8 @@ class AutonomousOrchestrator:
     research : Research
         Data, model and agents; the workbench's desk.
     bus : EventBus, optional
-        Gets every `EngineEvent` and `SupervisionEvent`. A subscriber that blocks and is full misses events;
-        the engine waits for nobody.
+        Gets every `EngineEvent` and `SupervisionEvent`. A subscriber that blocks and is full misses events,
+        and counts them as dropped; the engine waits for nobody, and the others miss nothing.
     database : str or Path or URL or None
         The ledger; None is the user's own.
     config : EngineConfig, optional
@@ -95,7 +97,6 @@ class AutonomousOrchestrator:
         self._state = _State.NEW
         self._error = ""
         self._change: StateChanged | None = None
-        self._untold = 0
         self._troubles = Troubles()
         self._crew: Crew | None = None
         self._supervisor: Supervisor | None = None
@@ -250,6 +251,33 @@ class AutonomousOrchestrator:
             change=self._change,
         )
 
+    async def next(
+        self, kind: type[E], *, where: Callable[[E], bool] | None = None, timeout_s: float = 60.0
+    ) -> E:
+        """Wait for the next event of a kind that it tells, and return it.
+
+        Parameters
+        ----------
+        kind : type
+            Such as `ScanFinished`; `EngineEvent` is any.
+        where : callable, optional
+            Says which of them is meant.
+        timeout_s : float
+            Loop seconds to wait.
+
+        Raises
+        ------
+        TimeoutError
+            If none comes in time.
+        """
+        async with self.bus.subscribe(kind, where, when_full="drop_newest", maxsize=1) as events:
+            try:
+                async with asyncio.timeout(timeout_s):
+                    return await anext(events)
+            except TimeoutError:
+                told = f"No {kind.__name__} within {timeout_s:g} s; the orchestrator is {self._state}."
+                raise TimeoutError(told) from None
+
     async def run_all_scanners(self) -> RoundReport:
         """Run one round of the model and news scanners at the same time, now, whatever the hour.
 
@@ -369,9 +397,7 @@ class AutonomousOrchestrator:
         """Publish an event; the engine waits for no reader."""
         if isinstance(event, SupervisionEvent):
             self._troubles.note(event)
-        try:
-            self.bus.publish_nowait(event)
-        except (BusFullError, ClosedError) as exc:
-            self._untold += 1
-            if self._untold == 1:
-                logger.warning("an event was not told: %s", exc)
+        try:  # noqa: SIM105 - `suppress` would make an object for each event of a year
+            self.bus.announce(event)
+        except ClosedError:
+            pass  # who closes the bus wants to hear no more

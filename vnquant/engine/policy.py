@@ -21,7 +21,17 @@ from vnquant.agents import AgentSignal
 from vnquant.errors import ParameterError
 from vnquant.market import Action, Exchange, Quote, Universe, lot_size, round_to_tick, tick_size
 from vnquant.runtime import ICT
-from vnquant.trading import Costs, Order, OrderType, RiskLimits, RiskView, Side, order_id, review
+from vnquant.trading import (
+    Costs,
+    Order,
+    OrderType,
+    RiskLimits,
+    RiskView,
+    Side,
+    order_id,
+    review,
+    split_into_lots,
+)
 
 __all__ = ("Decision", "ExecutionPolicy", "decide", "marketable_limit_vnd")
 
@@ -177,6 +187,8 @@ def _close(
     if price is None:
         return Decision(outcome=f"no order: the board shows no {symbol}")
     why = f"{verdict.action} at {verdict.points:.0f} of 100"
+    lots, odd = split_into_lots(free, exchange, on=_day(view.at))
+    free = lots or odd  # the exchanges take them as two orders; the odd lot has to come later
     order = _order(symbol, Side.SELL, free, price, view.at, cause, why)
     return Decision(outcome=f"sells {free:,} at {price:,} VND or more: {why}", order=order)
 

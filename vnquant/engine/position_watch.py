@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
 from vnquant.engine.config import EngineConfig
+from vnquant.engine.entitlements import Entitlements
 from vnquant.engine.events import EngineEvent, ExitSignalled, OrderChanged
 from vnquant.engine.grid import takes_orders
 from vnquant.engine.inbox import Inbox
@@ -14,7 +15,7 @@ from vnquant.engine.record import DayStart
 from vnquant.engine.rounds import Stage
 from vnquant.engine.trader import Trader, price_of
 from vnquant.errors import CancelRefusedError
-from vnquant.market import Quote, TradingCalendar
+from vnquant.market import Phase, Quote, TradingCalendar, phase_at
 from vnquant.runtime import ICT, now
 from vnquant.trading import (
     Batch,
@@ -26,6 +27,7 @@ from vnquant.trading import (
     Side,
     exit_signals,
     order_id,
+    split_into_lots,
 )
 
 __all__ = ("PositionWatch",)
@@ -38,6 +40,7 @@ class PositionWatch:
         self,
         trader: Trader,
         inbox: Inbox,
+        entitlements: Entitlements,
         *,
         calendar: TradingCalendar,
         config: EngineConfig,
@@ -45,6 +48,7 @@ class PositionWatch:
     ) -> None:
         self._trader = trader
         self._inbox = inbox
+        self._entitlements = entitlements
         self._calendar = calendar
         self._config = config
         self._tell = tell
@@ -64,8 +68,11 @@ class PositionWatch:
             await trader.answer()
         symbols = trader.held
         quotes = (await trader.board(symbols)).quotes if symbols else {}
+        if self._entitlements.is_due(at):
+            await self._entitlements.ask(at)
         async with record.writing:
             batch = Batch()
+            quotes = self._entitlements.take_in(batch, quotes, at)
             told = self._add_events(batch, await trader.broker.poll(quotes))
             told += self._add_events(batch, await self._withdraw(quotes, at))
             prices = {symbol: price_of(quote) for symbol, quote in quotes.items()}
@@ -130,11 +137,15 @@ class PositionWatch:
             self._tell_wait(batch, signal)
             return None
         exchange = self._trader.universe.exchanges((signal.symbol,))[0]
+        # Issued shares leave odd lots: an order of their own, which no auction takes.
+        lots, odd = split_into_lots(signal.quantity, exchange, on=at.astimezone(ICT).date())
         quote = quotes[signal.symbol]
         price = marketable_limit_vnd(
             Side.SELL, quote, exchange, slack_ticks=self._config.policy.slack_ticks, at=at
         )
         if price is None or not self._is_open(signal.symbol, at):
+            return None
+        if not lots and phase_at(at, exchange) is not Phase.CONTINUOUS:
             return None
         cause = f"exit:{signal.symbol}:{signal.kind}:{at:%Y%m%d-%H%M%S}"
         order = Order(
@@ -142,7 +153,7 @@ class PositionWatch:
             symbol=signal.symbol,
             side=Side.SELL,
             type=OrderType.LO,
-            quantity=signal.quantity,
+            quantity=lots or odd,
             limit_price_vnd=price,
             created_at=at,
             cause=cause,

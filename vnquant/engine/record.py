@@ -16,6 +16,7 @@ from typing import Self
 import msgspec
 
 from vnquant.engine.leads import Lead
+from vnquant.engine.marks import Mark
 from vnquant.engine.rounds import Cursor, Stage
 from vnquant.errors import LeaseLostError, LedgerError
 from vnquant.market import TradingCalendar
@@ -29,7 +30,7 @@ logger = logging.getLogger(__name__)
 _FILLS_KEPT = 10_000
 # A feed repeats a headline for days; what is kept outlasts what a feed still shows.
 _SEEN_KEPT = 1_000
-_CURSOR, _DAY, _LEADS, _WAITS, _SEEN = "engine", "day", "leads", "waits", "seen"
+_CURSOR, _DAY, _LEADS, _WAITS, _SEEN, _MARKS = "engine", "day", "leads", "waits", "seen", "marks"
 
 
 class DayStart(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,6 +55,8 @@ class Record:
         Found, and not settled.
     waits : dict of str to str
         Exits that wait for settlement and were told, by symbol.
+    marks : dict of str to Mark
+        How far the ex-dates of each position are known.
     seen : dict of str to datetime
         Addresses of the urgent headlines that were looked at, and when, oldest first.
     recent : dict
@@ -71,6 +74,7 @@ class Record:
         self.fills: deque[Fill] = deque(maxlen=_FILLS_KEPT)
         self.leads: dict[str, Lead] = {}
         self.waits: dict[str, str] = {}
+        self.marks: dict[str, Mark] = {}
         self.seen: dict[str, datetime] = {}
         self.recent: dict[object, datetime] = {}
         self.cursor: Cursor | None = None
@@ -92,6 +96,7 @@ class Record:
         record.fills.extend(await ledger.fills())
         record.leads = await ledger.kept(_LEADS, Lead)
         record.waits = await ledger.kept(_WAITS, str)
+        record.marks = await ledger.kept(_MARKS, Mark)
         seen = await ledger.kept(_SEEN, datetime)
         record.seen = dict(sorted(seen.items(), key=lambda pair: (pair[1], pair[0])))
         record.recent = dict(past.recent)
@@ -165,6 +170,17 @@ class Record:
         for symbol in sorted(set(self.waits) - set(held)):
             del self.waits[symbol]
             batch.forget(_WAITS, symbol)
+
+    def add_mark(self, batch: Batch, symbol: str, mark: Mark) -> None:
+        """Note how far a position's ex-dates are known."""
+        self.marks[symbol] = mark
+        batch.keep(_MARKS, symbol, mark)
+
+    def drop_marks(self, batch: Batch, held: Iterable[str]) -> None:
+        """Forget the marks of positions that are gone."""
+        for symbol in sorted(set(self.marks) - set(held)):
+            del self.marks[symbol]
+            batch.forget(_MARKS, symbol)
 
     def add_seen(self, batch: Batch, urls: Iterable[str]) -> None:
         """Note which urgent headlines were looked at; the oldest are forgotten."""

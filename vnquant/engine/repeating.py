@@ -67,7 +67,8 @@ class Repeater:
         if cursor is None or self._is_frozen():
             return
         left = {stage for stage in Stage if stage > cursor.stage}
-        begins = cursor.at == record.began_at
+        # In real time the first commit comes some milliseconds after the beginning.
+        begins = not record.resumes or cursor.at == record.began_at
         self._at_once = left if begins else set()
         self._not_before = {
             stage: cursor.at if stage in left and not begins else cursor.at + _INSTANT for stage in Stage

@@ -11,7 +11,7 @@ from vnquant.market import TradingCalendar, Universe
 from vnquant.news import Article
 from vnquant.runtime import MarketClock
 from vnquant.scanners import ScanResult
-from vnquant.sources import QuoteSource
+from vnquant.sources import ActionSource, QuoteSource
 
 __all__ = ("Research",)
 
@@ -37,6 +37,11 @@ class Research(Protocol):
     @property
     def quotes(self) -> QuoteSource:
         """The board."""
+        ...
+
+    @property
+    def actions(self) -> ActionSource | None:
+        """What went ex and what holders get; None where nobody tells, as on live data."""
         ...
 
     async def scan(self, *, held: Collection[str]) -> ScanResult:

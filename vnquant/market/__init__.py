@@ -7,6 +7,7 @@ bars and panels, resampling, and the data report. Nothing here does I/O beyond r
 from vnquant.market.actions import ACTION_THRESHOLDS, Action, action_of
 from vnquant.market.bars import Bar, BarSeries, FloatArray, Quote, TimeArray
 from vnquant.market.calendar import Closure, TradingCalendar, default_calendar, load_closures
+from vnquant.market.corporate_actions import CashDividend, CorporateAction, ShareSplit
 from vnquant.market.panel import OHLCV, BarPanel, to_timestamp
 from vnquant.market.price_band import (
     PriceLimits,
@@ -50,7 +51,9 @@ __all__ = (
     "Bar",
     "BarPanel",
     "BarSeries",
+    "CashDividend",
     "Closure",
+    "CorporateAction",
     "Example",
     "Exchange",
     "Finding",
@@ -61,6 +64,7 @@ __all__ = (
     "Quote",
     "RunningSession",
     "SessionWindow",
+    "ShareSplit",
     "Symbol",
     "TimeArray",
     "TradingCalendar",

@@ -9,11 +9,12 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from vnquant.market import CashDividend, ShareSplit
 from vnquant.trading.accounting import Deposit, PortfolioEvent, PortfolioState, Receivable
 from vnquant.trading.batch import Batch
 from vnquant.trading.books import Account, Transaction
 from vnquant.trading.broker import Broker, PaperConfig
-from vnquant.trading.corporate_actions import CashDividend, ShareSplit
+from vnquant.trading.corporate_actions import PriceAdjustment
 from vnquant.trading.costs import Costs, Slippage
 from vnquant.trading.exits import ExitKind, ExitRules, ExitSignal, exit_signal, exit_signals
 from vnquant.trading.journal import JournalEntry
@@ -81,6 +82,7 @@ __all__ = (
     "PortfolioEvent",
     "PortfolioState",
     "Position",
+    "PriceAdjustment",
     "Receivable",
     "Recovery",
     "RiskDecision",

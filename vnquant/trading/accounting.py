@@ -13,12 +13,19 @@ from typing import TypeAlias
 import msgspec
 
 from vnquant.errors import InsufficientCashError, InsufficientSharesError
-from vnquant.market import TradingCalendar, sellable_from
+from vnquant.market import CashDividend, ShareSplit, TradingCalendar, sellable_from
 from vnquant.runtime.clock import ICT
 from vnquant.trading.books import Account, Transaction, posted
-from vnquant.trading.corporate_actions import CashDividend, ShareSplit
+from vnquant.trading.corporate_actions import PriceAdjustment
 from vnquant.trading.order_events import Fill, Side
-from vnquant.trading.positions import Position, add_bought, pay_dividend, remove_sold, split_shares
+from vnquant.trading.positions import (
+    Position,
+    add_bought,
+    adjust_price,
+    pay_dividend,
+    remove_sold,
+    split_shares,
+)
 
 __all__ = ("Booked", "Deposit", "PortfolioEvent", "PortfolioState", "Receivable", "book", "settle")
 
@@ -50,7 +57,7 @@ class PortfolioState(msgspec.Struct, frozen=True, kw_only=True):
     balances: dict[Account, int] = {}
 
 
-PortfolioEvent: TypeAlias = Fill | CashDividend | ShareSplit | Deposit
+PortfolioEvent: TypeAlias = Fill | CashDividend | ShareSplit | PriceAdjustment | Deposit
 Booked: TypeAlias = tuple[PortfolioState, tuple[Transaction, ...]]
 
 
@@ -66,6 +73,8 @@ def book(state: PortfolioState, event: PortfolioEvent, calendar: TradingCalendar
         return _dividend(state, event)
     if isinstance(event, ShareSplit):
         return _split(state, event)
+    if isinstance(event, PriceAdjustment):
+        return _adjust(state, event)
     if isinstance(event, Deposit):
         settled, arrived = settle(state, event.at)
         booked, moved = _deposit(settled, event)
@@ -180,6 +189,20 @@ def _split(state: PortfolioState, split: ShareSplit) -> Booked:
         note=f"{split.held} shares become {split.become}",
     )
     return _commit(state, transaction, positions=_with(state, split.symbol, position))
+
+
+def _adjust(state: PortfolioState, adjustment: PriceAdjustment) -> Booked:
+    held = state.positions.get(adjustment.symbol)
+    if held is None or (position := adjust_price(held, adjustment)) is held:
+        return state, ()
+    transaction = Transaction(
+        source_id=adjustment.action_id,
+        at=datetime.combine(adjustment.ex_date, _MORNING, tzinfo=ICT),
+        symbol=adjustment.symbol,
+        entries={},
+        note=f"a reference of {adjustment.reference_vnd:,} VND after {adjustment.base_vnd:,} VND",
+    )
+    return _commit(state, transaction, positions=_with(state, adjustment.symbol, position))
 
 
 def _deposit(state: PortfolioState, deposit: Deposit) -> Booked:

@@ -166,7 +166,7 @@ def _money(state: PortfolioState) -> int:
 
 def _shares(state: PortfolioState, symbol: str) -> Any:
     position = state.positions.get(symbol)
-    return None if position is None else (position.parcels, position.cost_vnd, position.dividends_vnd)
+    return None if position is None else (position.parcels, position.cost_vnd, position.basis_vnd)
 
 
 def _count(connection: Connection, table: Any) -> int:

@@ -9,9 +9,10 @@ from typing import Any, TypeAlias
 import msgspec
 
 from vnquant.errors import InputError
+from vnquant.market import CashDividend, ShareSplit
 from vnquant.trading.accounting import Deposit, PortfolioState
 from vnquant.trading.books import Transaction
-from vnquant.trading.corporate_actions import CashDividend, ShareSplit
+from vnquant.trading.corporate_actions import PriceAdjustment
 from vnquant.trading.journal import JournalEntry, canonical_json
 from vnquant.trading.order_events import OrderEvent, OrderFilled
 from vnquant.trading.order_status import OrderStatus
@@ -19,7 +20,7 @@ from vnquant.trading.orders import Order
 
 __all__ = ("PORTFOLIO", "RECENT", "SCHEDULE", "Action", "Batch", "Step", "read_key", "write_key")
 
-Action: TypeAlias = Deposit | CashDividend | ShareSplit
+Action: TypeAlias = Deposit | CashDividend | ShareSplit | PriceAdjustment
 # What happened, and what it moved in the books; None is money that arrived.
 Step: TypeAlias = tuple[Order | OrderEvent | Action | None, tuple[Transaction, ...]]
 
@@ -91,7 +92,7 @@ class Batch:
         self.steps.append((event, moved))
 
     def action(self, action: Action, transactions: Iterable[Transaction]) -> None:
-        """Write down a deposit, dividend or split, with what `portfolio.apply(action)` returned."""
+        """Write down a deposit or what a company did, with what `portfolio.apply(action)` returned."""
         self.steps.append((action, tuple(transactions)))
 
     def settled(self, transactions: Iterable[Transaction]) -> None:

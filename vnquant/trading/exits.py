@@ -185,7 +185,7 @@ def _first_rule(
     position: Position, price_vnd: float, now: datetime, rules: ExitRules, calendar: TradingCalendar
 ) -> tuple[ExitKind, str] | None:
     price, quantity = round(price_vnd), position.quantity
-    value, paid = price * quantity, position.cost_vnd - position.dividends_vnd
+    value, paid = price * quantity, position.basis_vnd
     peak = max(position.peak_price_vnd, price)
     # Dividends may have paid for the whole share; then no price is a loss.
     if paid > 0 and _at_most(value, paid, -rules.stop_loss):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 
 from sqlalchemy import Connection, inspect, text
 
@@ -55,8 +56,8 @@ def migrate(connection: Connection) -> None:
     from alembic.config import Config
 
     config = Config()
-    # By the package's name, so that the steps are found wherever it is installed.
-    config.set_main_option("script_location", "vnquant.trading:migrations")
+    # By its path: of "vnquant.trading:migrations" Alembic keeps an exit handler for ever, each time.
+    config.set_main_option("script_location", str(Path(__file__).with_name("migrations")).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
     with _alembic_lock:

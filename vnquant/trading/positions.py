@@ -11,11 +11,21 @@ from datetime import date, datetime
 import msgspec
 
 from vnquant.errors import InsufficientSharesError
+from vnquant.market import CashDividend, ShareSplit
 from vnquant.runtime.clock import ICT
-from vnquant.trading.corporate_actions import CashDividend, ShareSplit
+from vnquant.trading.corporate_actions import PriceAdjustment
 from vnquant.trading.order_events import Fill
 
-__all__ = ("Parcel", "Position", "add_bought", "pay_dividend", "raise_peak", "remove_sold", "split_shares")
+__all__ = (
+    "Parcel",
+    "Position",
+    "add_bought",
+    "adjust_price",
+    "pay_dividend",
+    "raise_peak",
+    "remove_sold",
+    "split_shares",
+)
 
 
 class Parcel(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,6 +48,9 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
         Paid for all of them, fees aside.
     dividends_vnd : int
         Cash dividends before tax on the shares still held: an ex-dividend price is no loss.
+    gone_ex_vnd : int
+        The part of the cost that went out of the price on ex-dates of which nobody said what holders got:
+        no loss either.
     opened_on : date
         Day of the first purchase since there were none.
     peak_price_vnd : int
@@ -48,6 +61,7 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
     parcels: tuple[Parcel, ...]
     cost_vnd: int
     dividends_vnd: int = 0
+    gone_ex_vnd: int = 0
     opened_on: date
     peak_price_vnd: int
 
@@ -62,9 +76,14 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
         return self.cost_vnd / self.quantity
 
     @property
+    def basis_vnd(self) -> int:
+        """Cost less what went ex since: what today's value is compared with."""
+        return self.cost_vnd - self.dividends_vnd - self.gone_ex_vnd
+
+    @property
     def entry_price_vnd(self) -> float:
-        """Mean price paid a share less the dividends since: what today's price is compared with."""
-        return (self.cost_vnd - self.dividends_vnd) / self.quantity
+        """Mean price paid a share less what went ex since: what today's price is compared with."""
+        return self.basis_vnd / self.quantity
 
     def sellable_quantity(self, now: datetime) -> int:
         """Return the shares that may be sold at an instant."""
@@ -126,6 +145,7 @@ def remove_sold(position: Position, fill: Fill) -> tuple[Position | None, int]:
             parcels=_without(position.parcels, fill.quantity),
             cost_vnd=position.cost_vnd - cost,
             dividends_vnd=position.dividends_vnd - _part(position.dividends_vnd, fill.quantity, held),
+            gone_ex_vnd=position.gone_ex_vnd - _part(position.gone_ex_vnd, fill.quantity, held),
         ),
         cost,
     )
@@ -174,6 +194,23 @@ def split_shares(position: Position, split: ShareSplit) -> Position | None:
         return None
     peak = max(_part(position.peak_price_vnd, split.held, split.become), 1)
     return msgspec.structs.replace(position, parcels=kept, peak_price_vnd=peak)
+
+
+def adjust_price(position: Position, adjustment: PriceAdjustment) -> Position:
+    """Return the position with its entry and peak where the price went by itself."""
+    entitled, base, reference = (
+        _entitled(position.parcels, adjustment.ex_date),
+        adjustment.base_vnd,
+        adjustment.reference_vnd,
+    )
+    if not entitled:
+        return position
+    gone = _part(max(position.basis_vnd, 0) * entitled, base - reference, base * position.quantity)
+    return msgspec.structs.replace(
+        position,
+        gone_ex_vnd=position.gone_ex_vnd + gone,
+        peak_price_vnd=max(_part(position.peak_price_vnd, reference, base), 1),
+    )
 
 
 def raise_peak(position: Position, price_vnd: float) -> Position:

@@ -83,7 +83,7 @@ def fill_of(row: Any) -> Fill:
 
 
 def action_row(action: Action, number: int) -> dict[str, Any]:
-    """Return the row of a deposit, dividend or split."""
+    """Return the row of a deposit or of what a company did."""
     if isinstance(action, Deposit):
         mark, at = action.deposit_id, action.at
     else:
@@ -92,7 +92,7 @@ def action_row(action: Action, number: int) -> dict[str, Any]:
 
 
 def action_of(row: Any) -> Action:
-    """Return the deposit, dividend or split of a row."""
+    """Return the deposit of a row, or what a company did."""
     return _actions.decode(row["action"])
 
 

@@ -114,6 +114,25 @@ async def test_a_ledger_dropped_without_closing_is_succeeded_at_once(
     await thread.aclose()
 
 
+async def test_an_opening_that_is_cancelled_gives_back_the_lease_that_it_was_given(
+    database: str, standing_clock: MarketClock
+) -> None:
+    async with await Ledger.open(database):
+        pass
+    opening, turns = None, 0
+    while opening is None or opening.cancelled():  # cancel it one turn of the loop later each time
+        opening = asyncio.ensure_future(Ledger.open(database, holder="the first"))
+        for _ in range(turns):
+            await asyncio.sleep(0.0005)
+        opening.cancel()
+        await asyncio.wait({opening})
+        if opening.cancelled():
+            async with await Ledger.open(database, holder="the second", wait_s=0.0):
+                turns += 1
+    await opening.result().aclose()
+    assert turns > 1
+
+
 def test_waiting_for_a_lease_ends_when_it_runs_out(sqlite_url: str) -> None:
     async def main() -> None:
         begun = now()

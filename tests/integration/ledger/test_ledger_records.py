@@ -1,6 +1,6 @@
 """What a ledger writes, it gives back: on SQLite and on PostgreSQL."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import numpy as np
 import pytest
@@ -16,6 +16,7 @@ from vnquant.trading import (
     OrderStatus,
     OrderType,
     Portfolio,
+    PriceAdjustment,
     Side,
     order_id,
 )
@@ -47,6 +48,32 @@ async def test_a_fill_its_money_and_the_portfolio_agree(ledger: Ledger, desk: De
     assert audit.balances == desk.portfolio.balances
     assert audit.balances[Account.SHARES] == 200 * 119_500
     assert sum(audit.balances.values()) == 0
+
+
+async def test_an_untold_fall_is_recorded_once_and_found_again_by_the_audit(
+    ledger: Ledger, desk: Desk
+) -> None:
+    async with ledger.batch() as batch:
+        desk.opening(batch)
+    await desk.bought(ledger, "o1")
+    fall = PriceAdjustment(
+        action_id="FPT:2025-06-03:price",
+        symbol="FPT",
+        ex_date=date(2025, 6, 3),
+        base_vnd=119_500,
+        reference_vnd=100_000,
+    )
+    batch = Batch()
+    batch.action(fall, desk.portfolio.apply(fall))
+    batch.portfolio(desk.portfolio.state)
+    for _ in range(2):
+        await ledger.commit(batch)
+    audit = await ledger.reconcile()
+    assert audit.actions == 2
+    past = await ledger.recover()
+    assert past.portfolio is not None
+    assert past.portfolio.positions["FPT"] == desk.portfolio.positions["FPT"]
+    assert past.portfolio.positions["FPT"].entry_price_vnd == 100_000
 
 
 async def test_money_is_exact_far_beyond_32_bits(ledger: Ledger) -> None:

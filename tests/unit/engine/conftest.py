@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.unit.engine.killing import Killed
 from tests.unit.engine.street import Street
 from vnquant.engine import AutonomousOrchestrator
 from vnquant.errors import SourceError, SourceTimeoutError
@@ -32,3 +33,8 @@ def source_down() -> SourceError:
 @pytest.fixture
 def new_street() -> type[Street]:
     return Street
+
+
+@pytest.fixture
+def killed(monkeypatch: pytest.MonkeyPatch) -> Killed:
+    return Killed(monkeypatch)

@@ -1,6 +1,7 @@
 """The orchestrator's life on virtual time: start, work, pause, resume, stop, and the same day twice."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 
@@ -11,7 +12,13 @@ from vnquant.engine import (
     ScanFinished,
     StateChanged,
 )
+from vnquant.engine.grid import ALWAYS
+from vnquant.engine.record import Record
+from vnquant.engine.repeating import Repeater
+from vnquant.engine.rounds import RoundOrder, Stage
 from vnquant.errors import StateError
+from vnquant.market import default_calendar
+from vnquant.runtime import MarketClock, now
 from vnquant.trading import Ledger
 
 pytestmark = [pytest.mark.virtual(start="2025-06-02 09:00")]
@@ -243,3 +250,37 @@ async def test_a_stop_while_it_starts_is_immediate_and_told_to_who_started_it(or
     assert states[-1] == "stopped"
     assert had_begun or "running" not in states
     assert asyncio.all_tasks() == before
+
+
+async def test_the_first_round_comes_at_once_also_where_time_passes_while_the_ledger_opens():
+    """As in real time: on virtual time the first commit is of the very instant of the beginning."""
+    await asyncio.sleep(60)
+    clock, scanned = MarketClock(now()), asyncio.Event()
+    rounds = Repeater(RoundOrder(), calendar=default_calendar(), clock=lambda: clock, tell=lambda event: None)
+
+    async def scan() -> None:
+        scanned.set()
+
+    async with await Ledger.open("sqlite+aiosqlite://") as ledger:
+        record = await Record.open(ledger, cash_vnd=1_000, calendar=default_calendar())
+        record.began_at -= timedelta(milliseconds=3)
+        rounds.plan(record)
+        rounds.going.set()
+        repeating = asyncio.create_task(rounds.repeat("scan", Stage.NEWS, ALWAYS, 300.0, scan))
+        async with asyncio.timeout(1):
+            await scanned.wait()
+        repeating.cancel()
+
+
+async def test_the_next_event_of_a_kind_can_be_awaited(orchestrator):
+    await orchestrator.start()
+    scan = await orchestrator.next(ScanFinished, timeout_s=3_600)
+    later = await orchestrator.next(
+        ScanFinished, where=lambda one: one.at >= scan.at + timedelta(minutes=6), timeout_s=3_600
+    )
+    assert [f"{one.at:%H:%M}" for one in (scan, later)] == ["09:15", "09:21"]
+    orchestrator.pause()
+    with pytest.raises(TimeoutError, match="No ScanFinished within 600 s; the orchestrator is paused"):
+        await orchestrator.next(ScanFinished, timeout_s=600)
+    await orchestrator.stop()
+    assert not orchestrator.bus.statistics().subscriptions

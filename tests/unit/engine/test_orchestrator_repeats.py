@@ -12,7 +12,6 @@ import pytest
 from vnquant.engine import AutonomousOrchestrator, EngineConfig, RunSummary, run_span
 from vnquant.errors import DatabaseUnavailableError
 from vnquant.runtime import ICT, run_virtual
-from vnquant.trading import Batch, Ledger
 
 START = "2025-06-02 08:00"
 UNTIL = datetime(2025, 6, 5, 0, 0, tzinfo=ICT)
@@ -33,36 +32,6 @@ def run(new_street):
         return run_virtual(main(), start=START)
 
     return over_the_span
-
-
-class Killed:
-    """Ends all writing at the n-th commit: before it is written, or before the writer hears of it."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.commits = 0
-        self.at: int | None = None
-        self.unheard = False
-        self.dead = asyncio.Event()
-        write = Ledger.commit
-
-        async def commit(ledger: Ledger, batch: Batch) -> None:
-            if not batch:
-                return
-            self.commits += 1
-            if self.at is None or self.commits < self.at:
-                await write(ledger, batch)
-                return
-            if self.commits == self.at and self.unheard:
-                await write(ledger, batch)
-            self.dead.set()
-            raise DatabaseUnavailableError("killed")
-
-        monkeypatch.setattr(Ledger, "commit", commit)
-
-
-@pytest.fixture
-def killed(monkeypatch):
-    return Killed(monkeypatch)
 
 
 @pytest.fixture

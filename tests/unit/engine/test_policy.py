@@ -123,9 +123,16 @@ def test_there_is_no_order_and_the_reason_is_told(verdict, view, quote, why):
 
 
 def test_a_sell_closes_all_that_may_be_sold_below_the_best_bid():
-    view = a_view(exposure_vnd={"FPT": 70_000_000}, free_shares={"FPT": 650})
+    view = a_view(exposure_vnd={"FPT": 70_000_000}, free_shares={"FPT": 700})
     order = decided(a_verdict(-0.5, confidence=0.01), view=view).order
-    assert (order.side, order.quantity, order.limit_price_vnd) == (Side.SELL, 650, 100_700)
+    assert (order.side, order.quantity, order.limit_price_vnd) == (Side.SELL, 700, 100_700)
+
+
+@pytest.mark.parametrize(("free", "sold"), [(654, 600), (54, 54)])
+def test_an_odd_lot_is_sold_after_the_lots_since_no_order_takes_both(free, sold):
+    view = a_view(exposure_vnd={"FPT": 70_000_000}, free_shares={"FPT": free})
+    order = decided(a_verdict(-0.5, confidence=0.01), view=view).order
+    assert (order.side, order.quantity) == (Side.SELL, sold)
 
 
 def test_a_limit_stays_inside_the_band():

@@ -10,6 +10,7 @@ from vnquant.trading import (
     ExitRules,
     OrderAccepted,
     Portfolio,
+    PriceAdjustment,
     Side,
     apply,
     exit_signal,
@@ -99,6 +100,16 @@ def test_an_ex_dividend_price_stops_nothing_out():
         )
     )
     assert exit_signal(portfolio.positions["FPT"], 94_000, THURSDAY, RULES) is None
+
+
+def test_an_untold_fall_on_an_ex_date_stops_nothing_out():
+    portfolio = Portfolio(100_000_000)
+    portfolio.apply(fill())
+    fall = {"symbol": "FPT", "ex_date": date(2025, 6, 5), "base_vnd": 100_000, "reference_vnd": 50_000}
+    assert exit_signal(portfolio.positions["FPT"], 50_000, THURSDAY, RULES).kind is ExitKind.STOP_LOSS
+    portfolio.apply(PriceAdjustment(action_id="p", **fall))
+    assert exit_signal(portfolio.positions["FPT"], 50_000, THURSDAY, RULES) is None
+    assert exit_signal(portfolio.positions["FPT"], 46_000, THURSDAY, RULES).kind is ExitKind.STOP_LOSS
 
 
 def test_a_new_high_is_its_own_peak():

@@ -259,3 +259,17 @@ async def test_a_market_order_on_a_locked_share_is_refused():
     broker, _ = broker_on(quote(asks=(), last=107_000.0))
     (event,) = await broker.submit(order(kind=OrderType.MP))
     assert "nobody sells" in event.reason
+
+
+async def test_orders_of_one_instant_fill_in_the_order_in_which_a_ledger_gives_them_back():
+    """After a restart they are restored by id; the fills must not tell that there was one."""
+    far = quote(at("10:00"), asks=((101_000.0, 5_000.0),), last=101_000.0)
+    first, source = broker_on(far)
+    for name in ("order-2", "order-1", "order-3"):
+        await first.submit(order(name=name, quantity=200))
+    restored = PaperBroker(source, Portfolio(100_000_000))
+    restored.restore(sorted(first.open_orders, key=lambda one: one.client_order_id))
+    near = {"FPT": quote(at("10:00"), volume=2_000_000.0)}
+    fills = [event.client_order_id for event in await first.poll(near)]
+    assert fills == [event.client_order_id for event in await restored.poll(near)]
+    assert list(dict.fromkeys(fills)) == ["order-1", "order-2", "order-3"]

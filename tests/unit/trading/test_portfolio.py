@@ -17,6 +17,7 @@ from vnquant.trading import (
     Deposit,
     Portfolio,
     PortfolioState,
+    PriceAdjustment,
     ShareSplit,
     Side,
     Transaction,
@@ -247,3 +248,53 @@ def test_a_portfolio_does_not_start_in_debt():
 def test_actions_that_cannot_be_are_refused(make):
     with pytest.raises(InputError):
         make()
+
+
+def untold(**changes):
+    terms = {"ex_date": date(2025, 6, 4), "base_vnd": 104_000, "reference_vnd": 78_000}
+    return PriceAdjustment(action_id="FPT price", symbol="FPT", **(terms | changes))
+
+
+def test_where_only_the_price_tells_entry_and_peak_follow_and_the_books_stand_still(holding):
+    holding.mark({"FPT": 104_000})
+    before = dict(holding.balances)
+    (transaction,) = holding.apply(untold())
+    position = holding.positions["FPT"]
+    assert transaction.entries == {}
+    assert (position.quantity, position.cost_vnd) == (500, 50_000_000)
+    assert (position.entry_price_vnd, position.peak_price_vnd) == (75_000, 78_000)
+    assert holding.reconcile() == before
+
+
+def test_what_went_ex_untold_leaves_with_the_shares_that_are_sold(holding):
+    holding.apply(untold())
+    holding.apply(fill(Side.SELL, 200, 80_000, when=at("14:00", THURSDAY)))
+    position = holding.positions["FPT"]
+    assert (position.quantity, position.gone_ex_vnd) == (300, 7_500_000)
+    assert position.entry_price_vnd == 75_000
+    assert holding.balances[Account.REALISED] == 20_000_000 - 200 * 80_000
+    holding.reconcile()
+
+
+def test_an_untold_fall_concerns_only_who_held_before(holding):
+    assert holding.apply(untold(ex_date=date(2025, 6, 2))) == ()
+    assert Portfolio(1_000).apply(untold()) == ()
+    assert holding.positions["FPT"].gone_ex_vnd == 0
+
+
+def test_dividends_before_an_untold_fall_count_in_once(holding):
+    holding.apply(dividend())
+    holding.apply(untold(ex_date=date(2025, 6, 5)))
+    assert holding.positions["FPT"].entry_price_vnd == 98_000 * 0.75
+
+
+@pytest.mark.parametrize("changes", [{"base_vnd": 0}, {"reference_vnd": -1}])
+def test_a_price_adjustment_of_nothing_is_refused(changes):
+    with pytest.raises(InputError, match="at least 1 VND"):
+        untold(**changes)
+    assert untold().factor == 0.75
+
+
+def test_issued_shares_need_a_listing_with_a_time_zone():
+    with pytest.raises(InputError, match="time zone"):
+        split(new_shares_sellable_from=at("09:00", "2025-07-01").replace(tzinfo=None))
