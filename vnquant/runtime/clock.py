@@ -56,6 +56,7 @@ class MarketClock:
         self._speed = speed
         self._made_on = _running_loop()
         self._anchor_s = self._loop_time()
+        self._read, self._read_s = self._at, self._anchor_s
         self._sleepers: set[asyncio.Future[bool]] = set()
         self._times_set = 0
         self._is_real = False
@@ -86,7 +87,11 @@ class MarketClock:
         """Return the market time, aware, in ICT."""
         if self._speed == 0.0:
             return self._at
-        return self._at + timedelta(seconds=(self._loop_time() - self._anchor_s) * self._speed)
+        loop_s = self._loop_time()
+        if loop_s != self._read_s:  # virtual time stands while a hundred readers ask
+            self._read = self._at + timedelta(seconds=(loop_s - self._anchor_s) * self._speed)
+            self._read_s = loop_s
+        return self._read
 
     def set(self, *, at: datetime | None = None, speed: float | None = None) -> None:
         """Move the clock to `at` and/or change its speed, from this moment on."""
@@ -108,6 +113,7 @@ class MarketClock:
         current = self.now() if at is None else at
         self._at = current.replace(tzinfo=ICT) if current.tzinfo is None else current.astimezone(ICT)
         self._anchor_s = self._loop_time()
+        self._read, self._read_s = self._at, self._anchor_s
         if speed is not None:
             if speed < 0:
                 raise ValueError(f"speed must be 0 (frozen) or positive, got {speed}")
@@ -135,9 +141,7 @@ class MarketClock:
 
     async def _sleep(self, loop_seconds: float | None) -> bool:
         loop = asyncio.get_running_loop()
-        return await self._sleep_until(
-            loop, None if loop_seconds is None else loop.time() + loop_seconds
-        )
+        return await self._sleep_until(loop, None if loop_seconds is None else loop.time() + loop_seconds)
 
     async def sleep_until(self, loop: asyncio.AbstractEventLoop, when_s: float) -> bool:
         """Do as `sleep`, until a time of the running loop."""

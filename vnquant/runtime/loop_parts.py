@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
         _ready: deque[Handle]
         _stopping: bool
+        _debug: bool
         _timer_cancelled_count: int
         _clock_resolution: float
         _transports: MutableMapping[int, Any]

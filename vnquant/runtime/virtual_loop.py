@@ -94,7 +94,7 @@ class VirtualTimeLoop(SelectorLoop):
     ) -> asyncio.TimerHandle:
         """Schedule a callback as the standard loop does; equal times keep the order of scheduling."""
         self._check_closed()
-        if self.get_debug():
+        if self._debug:
             self._check_thread()
             self._check_callback(callback, "call_at")
         timer = TimerHandle(when, callback, args, self, context)
@@ -107,7 +107,7 @@ class VirtualTimeLoop(SelectorLoop):
         self, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
     ) -> asyncio.Handle:
         """Schedule a call for the next turn as the standard loop does."""
-        if self.get_debug():
+        if self._debug:
             return super().call_soon(callback, *args, context=context)
         self._check_closed()
         handle = Handle(callback, args, self, context)
