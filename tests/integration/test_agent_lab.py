@@ -14,7 +14,7 @@ from vnquant.simulation import SimulatedExchange
 
 
 class GapAgent(Agent):
-    name = "gap"
+    name = "overnight"
     days: int = parameter(20, 5, 60, unit="bars", help="days that a gap is compared with")
 
     def score(self, panel: BarPanel) -> Scores:
@@ -48,15 +48,15 @@ async def test_the_count_of_tries_outlives_the_lab(bench: Workbench) -> None:
 async def test_an_agent_of_ones_own_gets_a_lab_and_a_preset(
     bench: Workbench, exchange: SimulatedExchange, model_cache: Path, quick_predictor: object, tmp_path: Path
 ) -> None:
-    bench.agents["gap"] = GapAgent()
-    lab = await bench.agent_lab("gap").ready()
+    bench.agents["overnight"] = GapAgent()
+    lab = await bench.agent_lab("overnight").ready()
     assert lab.snapshot()["lookahead"]["state"] == "passed"
     lab.set(days=40)
     file = await lab.save(tmp_path / "gap.toml")
     async with Workbench.open(
         exchange, agents=file, cache_dir=model_cache, predictor=quick_predictor, progress=False
     ) as other:
-        assert repr(other.agents["gap"]) == "GapAgent(days=40)"
+        assert repr(other.agents["overnight"]) == "GapAgent(days=40)"
 
 
 async def test_what_cannot_be_is_said_at_once(bench: Workbench) -> None:
