@@ -27,8 +27,8 @@ _SHORT_ZONE = re.compile(r"([+-]\d{2})\s*$")
 _SPACES = re.compile(r"\s+")
 _LONGEST_TITLE = 500
 _LONGEST_SUMMARY = 2_000
-# What a broken or hostile feed may cost. The sites send 20 to 100 items in 20 to 200 kB; 10,000 items take ten
-# seconds of a thread that then holds up the loop, and HTMLParser is quadratic in a field full of "<b ".
+# What a broken or hostile feed may cost. The sites send 20 to 100 items in 20 to 200 kB; 10,000 items take
+# ten seconds of a thread that then holds up the loop, and HTMLParser is quadratic in a field full of "<b ".
 _LONGEST_BODY = 1_000_000
 _LONGEST_MARKUP = 5_000
 _MOST_ITEMS = 500
