@@ -110,13 +110,13 @@ class MarketClock:
         return timedelta()
 
     def _move(self, *, at: datetime | None = None, speed: float | None = None) -> None:
+        if speed is not None and speed < 0:
+            raise ValueError(f"speed must be 0 (frozen) or positive, got {speed}")
         current = self.now() if at is None else at
         self._at = current.replace(tzinfo=ICT) if current.tzinfo is None else current.astimezone(ICT)
         self._anchor_s = self._loop_time()
         self._read, self._read_s = self._at, self._anchor_s
         if speed is not None:
-            if speed < 0:
-                raise ValueError(f"speed must be 0 (frozen) or positive, got {speed}")
             self._speed = speed
         self._times_set += 1
         for sleeper in self._sleepers:
