@@ -46,7 +46,7 @@ class Watch:
     outside: set[str] = field(default_factory=set)
 
     def on(self, page: Page) -> None:
-        page.on("pageerror", lambda error: self.errors.append(str(error)[:300]))
+        page.on("pageerror", lambda error: self.errors.append((error.stack or str(error))[:1500]))
         page.on("request", lambda request: self._note(request.url))
 
     def _note(self, url: str) -> None:
@@ -114,6 +114,18 @@ def run_all_cells(page: Page, cells: int, *, timeout_s: float = 180) -> None:
     expect(last).to_be_attached(timeout=timeout_s * 1000)
     idle = '.jp-Notebook-ExecutionIndicator[data-status="idle"]'
     page.wait_for_selector(idle, timeout=60_000)
+
+
+def close_notebook(page: Page) -> None:
+    """Save the notebook and close its tab; the kernel goes on."""
+    page.evaluate("async () => { await jupyterapp.commands.execute('docmanager:save') }")
+    page.evaluate("async () => { await jupyterapp.commands.execute('application:close') }")
+
+
+def reopen_notebook(page: Page, name: str) -> None:
+    """Open a notebook whose kernel runs, and wait until it is connected."""
+    page.evaluate("path => { jupyterapp.commands.execute('docmanager:open', { path }) }", name)
+    page.wait_for_function(KERNEL_IS_IDLE, timeout=60_000)
 
 
 def copy_without_outputs(notebook: Path, folder: Path) -> int:

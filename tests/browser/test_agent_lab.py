@@ -1,10 +1,12 @@
 """The agent's lab as a person uses it: JupyterLab in Chromium, a slider under the arrow keys, undo."""
 
+import json
 import os
 import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
@@ -21,7 +23,15 @@ if CHROMIUM is None:
 from playwright.sync_api import Browser, Page, expect, sync_playwright  # noqa: E402
 
 sys.path.insert(0, str(Path(__file__).parent))
-from lab import CHROMIUM_ARGUMENTS, lab_server, open_notebook, run_all_cells  # noqa: E402
+from lab import (  # noqa: E402
+    CHROMIUM_ARGUMENTS,
+    KERNEL_IS_IDLE,
+    close_notebook,
+    lab_server,
+    open_notebook,
+    reopen_notebook,
+    run_all_cells,
+)
 
 CELLS = (
     # A predictor that trains in a moment: what is tested is the lab.
@@ -30,9 +40,27 @@ CELLS = (
         "from vnquant import Workbench\n"
         "bench = await Workbench.open(predictor=Ridge(alpha=1000.0))"
     ),
-    'lab = bench.agent_lab("bull", symbol="FPT")\nlab',
-    "await lab.ready()\nlab.trials",
+    # A view that speaks every twenty seconds is missed sooner than by default, to save the test a minute.
+    'lab = bench.agent_lab("bull", symbol="FPT")\nlab._audience._silent_s = 25.0\nlab',
+    (
+        "import asyncio, json\n"
+        "async def rest():\n"
+        "    while lab.is_live: await asyncio.sleep(0.1)\n"
+        "await lab.ready()\n"
+        "resting = asyncio.create_task(rest())"
+    ),
+    (
+        "names = sorted(t.get_name() for t in asyncio.all_tasks() if t.get_name().startswith('lab:'))\n"
+        "print(json.dumps({'rested': resting.done(), 'tasks': names}))"
+    ),
 )
+SILENCE_MS = 28_000
+FIGURE = """() => {
+    const { data, layout } = document.querySelector('.js-plotly-plot') ?? {};
+    return JSON.stringify([layout?.title?.text, data?.map(trace =>
+        [trace.name, ['x', 'y', 'close'].map(part => Array.from(trace[part] ?? []))])]);
+}"""
+TASKS = ["lab:bull:guard", "lab:bull:live", "lab:bull:settings", "lab:bull:watching"]
 
 
 @pytest.fixture(scope="module")
@@ -43,10 +71,37 @@ def browser() -> Iterator[Browser]:
         launched.close()
 
 
-def write_notebook(path: Path) -> None:
+@pytest.fixture(scope="module")
+def lab(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    """A notebook that shows the lab of an agent; the tests below use it one after the other."""
+    folder = tmp_path_factory.mktemp("lab")
     kernel = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
     cells = [nbformat.v4.new_code_cell(source) for source in CELLS]
-    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel}), path)
+    document = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
+    nbformat.write(document, folder / "lab.ipynb")
+    with lab_server(folder, VNQUANT_CACHE_DIR=str(folder / "cache")) as base:
+        page, watch = open_notebook(browser, base, "lab.ipynb")
+        page.on("console", lambda said: watch.errors.append(said.text) if said.type == "error" else None)
+        run_all_cells(page, len(CELLS))
+        yield page
+        assert watch.errors == []
+        assert watch.outside == set()
+        page.close()
+
+
+def told(page: Page) -> Any:
+    """Run the last cell, and return the JSON that it prints."""
+    page.evaluate("n => { jupyterapp.shell.currentWidget.content.activeCellIndex = n - 1 }", len(CELLS))
+    page.evaluate("async () => { await jupyterapp.commands.execute('notebook:run-cell') }")
+    page.wait_for_function(KERNEL_IS_IDLE)
+    cell = page.locator(".jp-Notebook .jp-CodeCell").nth(len(CELLS) - 1)
+    return json.loads(cell.locator(".jp-OutputArea-output pre").last.text_content() or "")
+
+
+def turn(page: Page, name: str, key: str, times: int) -> None:
+    page.get_by_role("slider", name=name).focus()  # named, for those who cannot see it
+    for _ in range(times):
+        page.keyboard.press(key)
 
 
 def score_now(page: Page) -> list[float]:
@@ -66,50 +121,58 @@ def picture(page: Page, name: str) -> None:
     page.screenshot(path=artifacts / f"{name}.png")
 
 
-def test_an_arrow_key_on_a_slider_changes_figure_and_numbers_and_undo_takes_it_back(
-    browser: Browser, tmp_path: Path
-) -> None:
-    write_notebook(tmp_path / "lab.ipynb")
-    with lab_server(tmp_path, VNQUANT_CACHE_DIR=str(tmp_path / "cache")) as base:
-        page, watch = open_notebook(browser, base, "lab.ipynb")
-        said: list[str] = []
-        page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
-        run_all_cells(page, len(CELLS))
-        table = page.locator(".vnq-lab-table").first
-        expect(table).to_contain_text("Rank IC", timeout=60_000)
-        expect(page.locator(".vnq-lab-badge")).to_contain_text("no look-ahead", timeout=30_000)
-        expect(page.locator(".vnq-lab-tries")).to_have_text("1 setting tried")
-        numbers, score = table.inner_text(), score_now(page)
-        picture(page, "agent_lab_opened")
+def test_an_arrow_key_on_a_slider_changes_figure_and_numbers_and_undo_takes_it_back(lab: Page) -> None:
+    page = lab
+    table = page.locator(".vnq-lab-table").first
+    expect(table).to_contain_text("Rank IC", timeout=60_000)
+    expect(page.locator(".vnq-lab-badge")).to_contain_text("no look-ahead", timeout=30_000)
+    expect(page.locator(".vnq-lab-tries")).to_have_text("1 setting tried")
+    numbers, score = table.inner_text(), score_now(page)
+    picture(page, "agent_lab_opened")
 
-        slider = page.locator(".widget-slider", has_text="momentum days")
-        readout = slider.locator(".widget-readout")
-        expect(readout).to_have_text("20")
-        handle = page.get_by_role("slider", name="momentum days")  # named, for those who cannot see it
-        handle.focus()
-        for _ in range(12):
-            page.keyboard.press("ArrowRight")
-        expect(readout).to_have_text("32")
-        expect(page.locator(".vnq-lab-tries")).not_to_have_text("1 setting tried")
-        expect(table).to_contain_text("▲")
-        page.wait_for_function(
-            "before => JSON.stringify(Array.from(document.querySelector('.js-plotly-plot').data"
-            ".find(trace => trace.name === 'score, now').y)) !== before",
-            arg=page.evaluate("score => JSON.stringify(score)", score),
-        )
-        assert table.inner_text() != numbers
-        expect(page.locator(".vnq-lab-badge")).to_contain_text("no look-ahead", timeout=30_000)
-        picture(page, "agent_lab_turned")
+    slider = page.locator(".widget-slider", has_text="momentum days")
+    readout = slider.locator(".widget-readout")
+    expect(readout).to_have_text("20")
+    turn(page, "momentum days", "ArrowRight", 12)
+    expect(readout).to_have_text("32")
+    expect(page.locator(".vnq-lab-tries")).not_to_have_text("1 setting tried")
+    expect(table).to_contain_text("▲")
+    page.wait_for_function(
+        "before => JSON.stringify(Array.from(document.querySelector('.js-plotly-plot').data"
+        ".find(trace => trace.name === 'score, now').y)) !== before",
+        arg=page.evaluate("score => JSON.stringify(score)", score),
+    )
+    assert table.inner_text() != numbers
+    expect(page.locator(".vnq-lab-badge")).to_contain_text("no look-ahead", timeout=30_000)
+    picture(page, "agent_lab_turned")
 
-        page.get_by_role("button", name="Undo").click()
+    page.get_by_role("button", name="Undo").click()
+    expect(readout).to_have_text("20")
+    page.wait_for_function(
+        "before => JSON.stringify(Array.from(document.querySelector('.js-plotly-plot').data"
+        ".find(trace => trace.name === 'score, now').y)) === before",
+        arg=page.evaluate("score => JSON.stringify(score)", score),
+    )
+    expect(page.get_by_role("button", name="Undo")).to_be_disabled()
+
+
+def test_a_closed_notebook_is_not_served_and_a_reopened_one_has_a_live_lab(lab: Page) -> None:
+    """The lab is alive again for whoever looks: a slider turns, and what was measured is drawn."""
+    told(lab)
+    drawn = lab.evaluate(FIGURE)
+    assert "FPT" in drawn
+    for closed_ms, is_missed in ((500, False), (SILENCE_MS, True)):
+        close_notebook(lab)
+        expect(lab.locator(".vnq-lab-table")).to_have_count(0)
+        lab.wait_for_timeout(closed_ms)
+        reopen_notebook(lab, "lab.ipynb")
+        readout = lab.locator(".widget-slider", has_text="momentum days").locator(".widget-readout")
+        expect(readout).to_have_text("20", timeout=60_000)
+        lab.wait_for_function(f"drawn => ({FIGURE})() === drawn", arg=drawn)
+        turn(lab, "momentum days", "ArrowRight", 4)
+        expect(lab.locator(".vnq-lab-table").first).to_contain_text("▲")
+        assert told(lab) == {"rested": is_missed, "tasks": TASKS}
+        turn(lab, "momentum days", "ArrowLeft", 4)
         expect(readout).to_have_text("20")
-        page.wait_for_function(
-            "before => JSON.stringify(Array.from(document.querySelector('.js-plotly-plot').data"
-            ".find(trace => trace.name === 'score, now').y)) === before",
-            arg=page.evaluate("score => JSON.stringify(score)", score),
-        )
-        expect(page.get_by_role("button", name="Undo")).to_be_disabled()
-        assert watch.errors == []
-        assert watch.outside == set()
-        assert said == []
-        page.close()
+    lab.wait_for_function(f"drawn => ({FIGURE})() === drawn", arg=drawn)
+    picture(lab, "agent_lab_reopened")

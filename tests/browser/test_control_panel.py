@@ -21,7 +21,15 @@ if CHROMIUM is None:
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright  # noqa: E402
 
 sys.path.insert(0, str(Path(__file__).parent))
-from lab import CHROMIUM_ARGUMENTS, Watch, lab_server, open_notebook, run_all_cells  # noqa: E402
+from lab import (  # noqa: E402
+    CHROMIUM_ARGUMENTS,
+    Watch,
+    close_notebook,
+    lab_server,
+    open_notebook,
+    reopen_notebook,
+    run_all_cells,
+)
 
 OPEN = """
 from sklearn.linear_model import Ridge
@@ -32,6 +40,9 @@ bench = await Workbench.open(
 _ = await bench.prepare()
 """
 SHOW = "panel = bench.control_panel()\npanel"
+# A view that speaks every twenty seconds is missed sooner than by default, to save the test a minute.
+SHOW_TO_BE_MISSED = "panel = bench.control_panel()\npanel._audience._silent_s = 25.0\npanel"
+SILENCE_MS = 28_000
 TASKS = """
 import asyncio
 own = {"orchestrator", "positions", "model_scanner", "news_scanner", "opportunities", "health"}
@@ -40,6 +51,14 @@ sorted(t.get_name() for t in asyncio.all_tasks() if t.get_name().partition(":")[
 CODE, LAST = 2, 3
 READERS = "[one.name for one in bench.orchestrator.bus.statistics().subscriptions]"
 RUN_THIS = "() => { jupyterapp.commands.execute('notebook:run-cell') }"  # and do not wait for its end
+# A task that ends when nobody listens to the orchestrator any more.
+REST = """
+async def rest():
+    while bench.orchestrator.bus.statistics().subscriptions:
+        await asyncio.sleep(0.1)
+resting = asyncio.create_task(rest())
+resting.done()
+"""
 INTERRUPT = """async () => {
     await jupyterapp.shell.currentWidget.context.sessionContext.session.kernel.interrupt()
 }"""
@@ -227,6 +246,31 @@ def test_a_page_that_is_loaded_again_shows_the_panel_of_the_running_kernel(lab):
     clock = panel_in(page).locator(".vnq-time")
     before = clock.text_content()
     expect(clock).not_to_have_text(before or "")
+    assert result_of(page, READERS) == "['control panel']"
+    panel_in(page).get_by_role("button", name="Cancel", exact=True).click()
+    expect(panel_in(page).get_by_role("status")).to_contain_text("stopped")
+    assert_nothing_went_wrong(page, watch)
+
+
+def test_a_closed_notebook_is_not_served_and_a_reopened_one_has_a_live_panel(lab):
+    page, watch = lab
+    begin(page, 1, SHOW_TO_BE_MISSED)
+    panel_in(page).get_by_role("button", name="Start", exact=True).click()
+    expect(panel_in(page).get_by_role("status")).to_contain_text("running")
+    assert result_of(page, READERS) == "['control panel']"
+    assert result_of(page, REST) == "False"
+    for closed_ms, is_missed in ((500, False), (SILENCE_MS, True)):
+        close_notebook(page)
+        expect(page.locator(".vnq-panel")).to_have_count(0)
+        page.wait_for_timeout(closed_ms)
+        reopen_notebook(page, "panel.ipynb")
+        expect(panel_in(page).get_by_role("status")).to_contain_text("running", timeout=60_000)
+        clock = panel_in(page).locator(".vnq-time")
+        before = clock.text_content()
+        expect(clock).not_to_have_text(before or "")
+        assert result_of(page, "resting.done()") == str(is_missed)
+        assert result_of(page, READERS) == "['control panel']"
+    expect(panel_in(page).locator('[data-name="feed"]')).to_contain_text("nobody looked on since")
     panel_in(page).get_by_role("button", name="Cancel", exact=True).click()
     expect(panel_in(page).get_by_role("status")).to_contain_text("stopped")
     assert_nothing_went_wrong(page, watch)

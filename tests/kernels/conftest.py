@@ -57,7 +57,9 @@ def version(request: pytest.FixtureRequest) -> str:
 def running_kernel(version: str, kernel_cache: Path) -> Iterator[Bench]:
     with Kernel(version, {"VNQUANT_CACHE_DIR": str(kernel_cache)}) as kernel:
         kernel.run(BENCH)
-        widgets = kernel.value("clicks.ids() | {'panel': panel.widget.comm.comm_id}")
+        widgets = kernel.value(
+            "clicks.ids() | {'panel': panel.widget.comm.comm_id, 'panel views': panel.presence.comm.comm_id}"
+        )
         yield Bench(kernel, widgets, kernel.new_subshell() if kernel.has_subshells else None)
         kernel.run(
             "await clicks.aclose()\nawait bench.close()\ndel bench, orchestrator, clicks, panel\ngc.collect()"

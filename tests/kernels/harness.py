@@ -182,11 +182,10 @@ class Kernel:
         """Click a button."""
         return self.send(widget, {"method": "custom", "content": {"event": "click"}}, subshell=subshell)
 
-    def set_views(self, widget: str, count: int, *, subshell: str | None = None) -> float:
-        """Report how many views a widget has, as a front end does when an output comes or goes."""
-        state = {"_view_count": count}
-        data = {"method": "update", "state": state, "buffer_paths": []}
-        return self.send(widget, data, subshell=subshell)
+    def say(self, presence: str, kind: str, view: str = "a", *, subshell: str | None = None) -> float:
+        """Say "hello", "here" or "bye" for one view, as a front end does when an output comes or goes."""
+        data = {"method": "custom", "content": {"kind": kind, "view": view}}
+        return self.send(presence, data, subshell=subshell)
 
     def until(self, wanted: Callable[[Message], bool], *, timeout_s: float = 10.0) -> Message:
         """Return the first message that is wanted, of those that have come and come now."""

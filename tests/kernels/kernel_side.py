@@ -73,8 +73,8 @@ class Clicks(View):
         self._begin(ipywidgets.HBox([*self.buttons.values(), self.log]))
 
     def ids(self) -> dict[str, str]:
-        """Return the comm of each button, of the label and of the whole."""
-        named = {**self.buttons, "log": self.log, "whole": self.widget}
+        """Return the comm of each button, of the label, and of what tells about views."""
+        named = {**self.buttons, "log": self.log, "views": self.presence}
         return {name: widget.comm.comm_id for name, widget in named.items()}
 
     def snapshot(self) -> Mapping[str, Any]:

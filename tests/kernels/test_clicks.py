@@ -68,7 +68,9 @@ def test_each_button_reaches_its_state_at_once(bench: Bench, surface: str, shell
     assert max(medians.values()) <= LIMIT_MS, medians
     assert kernel.value("[repr(e) for e in clicks.errors]") == []
     # The views of the widgets go on; of the orchestrator nothing is left.
-    assert kernel.value("task_names()") == ["clicks:live", "control_panel:listening", "control_panel:live"]
+    views = ["clicks:live", "clicks:watching"]
+    views += ["control_panel:listening", "control_panel:live", "control_panel:watching"]
+    assert kernel.value("task_names()") == views
 
 
 def test_a_front_end_sees_the_state_that_it_asked_for(bench: Bench) -> None:

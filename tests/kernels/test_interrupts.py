@@ -62,8 +62,8 @@ def test_an_interrupt_ends_the_cell_and_the_operation_goes_on(bench: Bench, wait
 def test_an_interrupt_is_heard_while_nothing_else_wakes_the_loop(bench: Bench) -> None:
     """ipykernel alone takes it in at the loop's next timer."""
     kernel = bench.kernel
-    kernel.set_views(bench.widgets["panel"], 1)
-    kernel.set_views(bench.widgets["panel"], 0)  # a panel that is looked at would wake the loop
+    kernel.say(bench.widgets["panel views"], "hello")
+    kernel.say(bench.widgets["panel views"], "bye")  # a panel that is looked at would wake the loop
     took_s = []
     for _ in range(3):
         cell = kernel.begun("await asyncio.sleep(60)")
@@ -72,7 +72,7 @@ def test_an_interrupt_is_heard_while_nothing_else_wakes_the_loop(bench: Bench) -
         kernel.until(lambda m, cell=cell: m["msg_type"] == "error" and m["parent_header"]["msg_id"] == cell)
         took_s.append(time.monotonic() - sent_s)
         assert kernel.result(cell).ename == "CancelledError"
-    kernel.set_views(bench.widgets["panel"], 1)
+    kernel.say(bench.widgets["panel views"], "hello")
     assert sorted(took_s)[1] < 0.5, took_s
 
 

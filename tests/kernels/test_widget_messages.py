@@ -1,5 +1,6 @@
 """Widget messages: answered at once and in order while a cell awaits, which stays what it was."""
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -106,7 +107,41 @@ def test_what_an_errand_prints_appears_in_the_cell_that_made_the_view(
     kernel.click(kernel.value("printing.ids()")["start"], subshell=subshell)
     printed = kernel.until(lambda m: m["msg_type"] == "stream" and "clicked" in m["content"]["text"])
     assert parent_of(printed) == made
-    kernel.run("await printing.aclose()\nprinting.widget.close()")
+    kernel.run("await printing.aclose()\nprinting.close()")
+
+
+@pytest.mark.parametrize("awaits", [False, True], ids=["no cell runs", "a cell awaits"])
+def test_a_view_rests_when_its_last_front_end_view_has_said_bye_and_wakes_with_the_next(
+    bench: Bench, subshell: str | None, awaits: bool
+) -> None:
+    kernel = bench.kernel
+    kernel.run(
+        "watched = Clicks(orchestrator)\n"
+        "async def becomes(live):\n"
+        "    while watched.is_live is not live: await asyncio.sleep(0.01)"
+    )
+    readers = "len(orchestrator.bus.statistics().subscriptions)"
+    before = kernel.value(readers)
+    views = kernel.value("watched.ids()")["views"]
+
+    def comes_to(live: bool, *said: tuple[str, str]) -> None:
+        waiting = kernel.begun(f"async with asyncio.timeout(10): await becomes({live})") if awaits else None
+        for kind, view in said:
+            kernel.say(views, kind, view, subshell=subshell)
+        if waiting is None:
+            time.sleep(0.3)
+            assert kernel.value("watched.is_live") is live
+        else:
+            assert kernel.result(waiting).status == "ok"
+
+    kernel.run("await becomes(True)")
+    comes_to(False, ("hello", "a"), ("hello", "b"), ("bye", "a"), ("bye", "b"))
+    assert kernel.value(readers) == before - 1
+    assert not [name for name in kernel.value("task_names()") if name == "watched"]
+    comes_to(True, ("hello", "c"))
+    assert kernel.value(readers) == before
+    kernel.run("await watched.aclose()\nwatched.close()")
+    assert kernel.value(readers) == before - 1
 
 
 def test_clicks_arrive_after_the_subshell_of_earlier_ones_has_gone(bench: Bench) -> None:
@@ -135,4 +170,4 @@ def test_clicks_arrive_after_the_subshell_of_earlier_ones_has_gone(bench: Bench)
     kernel.delete_subshell(old)
     kernel.click(button, subshell=kernel.new_subshell())
     kernel.until(is_counted(2))
-    kernel.run("await counting.aclose()\ncounting.widget.close()")
+    kernel.run("await counting.aclose()\ncounting.close()")

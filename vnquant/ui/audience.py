@@ -8,6 +8,7 @@ hello, says now and then that it is still there, and bye where it can; one that 
 from __future__ import annotations
 
 import asyncio
+import math
 from typing import Any
 
 __all__ = ("Audience", "read_message")
@@ -35,9 +36,14 @@ class Audience:
     def __len__(self) -> int:
         """Count the views that look."""
         latest = self._loop.time() - self._silent_s
-        for view in [view for view, heard_s in self._heard_s.items() if heard_s < latest]:
+        for view in [view for view, heard_s in self._heard_s.items() if heard_s <= latest]:
             del self._heard_s[view]
         return len(self._heard_s)
+
+    def silent_in_s(self) -> float:
+        """Return in how many seconds all will have fallen silent if none says anything more."""
+        last_s = max(self._heard_s.values(), default=-math.inf)
+        return max(0.0, last_s + self._silent_s - self._loop.time())
 
     def hear(self, kind: str, view: str) -> None:
         """Note that a view has said "hello", "here" or "bye"."""

@@ -7,17 +7,15 @@ import html
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
 
-import ipywidgets
 import plotly.graph_objects as go
 
 from vnquant.market import Quote, Universe
 from vnquant.runtime import MarketClock
 from vnquant.sources import QuoteBoard, QuoteSource
-from vnquant.ui.audience import Audience, read_message
 from vnquant.ui.board_feed import BoardFeed, FeedState
 from vnquant.ui.board_text import note, phases_at
 from vnquant.ui.heatmap_tiles import heatmap_figure, tiles_of, treemap_columns, treemap_marker, treemap_trace
-from vnquant.ui.presence import Presence
+from vnquant.ui.live_figure import LiveFigure
 from vnquant.ui.view import View
 
 if TYPE_CHECKING:
@@ -72,13 +70,7 @@ class Heatmap(View):
         self._error = ""
         self._is_ended = False
         self._drawn: dict[str, list[str] | list[float]] = {}
-        self._audience = Audience(loop)
-        self._figure = go.FigureWidget(heatmap_figure([], title=self._title()))
-        self._figure._view_count = None  # the audience counts
-        presence = Presence()
-        presence.on_msg(self._message_came)
-        self._begin(ipywidgets.VBox([self._figure, presence], layout={"width": "100%"}))
-        self.widget._view_count = None
+        self._begin(LiveFigure(heatmap_figure([], title=self._title())))
 
     @property
     def figure(self) -> go.Figure:
@@ -126,12 +118,6 @@ class Heatmap(View):
         self._is_ended = True
         self._draw()
 
-    def close(self) -> None:
-        """Take the heatmap down; from any thread."""
-        for part in self.widget.children:
-            part.close()
-        super().close()
-
     def __repr__(self) -> str:
         return f"Heatmap({len(self._universe)} symbols)"
 
@@ -148,20 +134,10 @@ class Heatmap(View):
             await asyncio.sleep(_TITLE_S)
             if self._note():
                 self._draw()
-            if self._was_seen and not self._audience:
-                self._views_changed({"new": 0})  # the last one fell silent
 
-    def _message_came(self, widget: Any, content: Any, buffers: Any) -> None:
-        """Hear a view; on whatever thread."""
-        if said := read_message(content):
-            self.errands.call(self._hear, *said)
-
-    def _hear(self, kind: str, view: str) -> None:
-        self._audience.hear(kind, view)
-        self._views_changed({"new": len(self._audience)})
-        if kind == "hello":
-            # plotly measures its place before the page has one, and takes 700 pixels; now it has one.
-            self._figure._send_relayout_msg({"autosize": True})
+    def _greet(self) -> None:
+        # plotly measures its place before the page has one, and takes 700 pixels; now it has one.
+        self.widget._send_relayout_msg({"autosize": True})
 
     def _took(self, board: QuoteBoard | None) -> None:
         if board is not None:
@@ -177,24 +153,14 @@ class Heatmap(View):
         """Bring the widget up to date; only what differs goes to the browser."""
         columns = treemap_columns(tiles_of(self._quotes, self._universe))
         title = self._title()
-        with self._figure.batch_update():
+        with self.widget.batch_update():
             if columns != self._drawn:
                 self._drawn = columns
-                trace = self._figure.data[0]
+                trace = self.widget.data[0]
                 trace.update(treemap_trace(columns))
                 trace.marker.update(treemap_marker(columns))
-            if self._figure.layout.title.text != title:
-                self._figure.layout.title.text = title
-        self._remember()
-
-    def _remember(self) -> None:
-        """Let a page that is reloaded find what is shown now.
-
-        plotly sends updates as messages and leaves the widget's state as it was when it was displayed. The
-        state is written without its notification, which would send the whole figure a second time.
-        """
-        shown = self._figure.to_plotly_json()
-        self._figure._trait_values.update(_widget_data=shown["data"], _widget_layout=shown["layout"])
+            if self.widget.layout.title.text != title:
+                self.widget.layout.title.text = title
 
     def _title(self) -> str:
         as_of = self._feed.state().as_of

@@ -6,12 +6,12 @@ from html import escape
 from typing import Any, NamedTuple
 
 import numpy as np
-import plotly.graph_objects as go
 
 from vnquant.market import Action, BarPanel, Exchange, FloatArray, load_universe
 from vnquant.ui.chart_data import TextArray, bar_labels, bar_states, signal_marks
 from vnquant.ui.chart_traces import candle_trace
 from vnquant.ui.charts import axis_style, layout_style
+from vnquant.ui.live_figure import LiveFigure
 from vnquant.ui.theme import COLOURS, TONES, ChartTheme, PriceState
 
 __all__ = ("LabChart", "LabLines", "lab_lines", "most_traded")
@@ -72,7 +72,7 @@ class LabChart:
         tones = TONES[ChartTheme.AUTO]
         second = {"xaxis": "x2", "yaxis": "y2"}
         line = {"type": "scatter", "mode": "lines", "x": [], "y": [], **second}
-        self.figure = go.FigureWidget(
+        self.figure = LiveFigure(
             data=[
                 *(candle_trace(state) | {"x": []} for state in PriceState),
                 _marks("buy", "triangle-up", COLOURS[PriceState.UP]),

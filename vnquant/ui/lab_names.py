@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from importlib.resources import files
 
 import anywidget
 import traitlets
@@ -13,7 +13,7 @@ __all__ = ("LabNames",)
 class LabNames(anywidget.AnyWidget):
     """Shows nothing; stands in a lab whose outermost box has the class `vnq-lab`."""
 
-    _esm = traitlets.Unicode((Path(__file__).parent / "static/lab_names.js").read_text("utf-8")).tag(
+    _esm = traitlets.Unicode((files("vnquant.ui") / "static" / "lab_names.js").read_text("utf-8")).tag(
         sync=True
     )
     count = traitlets.Int().tag(sync=True)

@@ -9,7 +9,6 @@ from html import escape
 from typing import Any
 
 import ipywidgets as widgets
-from plotly import graph_objects as go
 
 from vnquant.errors import SourceError
 from vnquant.market import BarPanel, Quote, Universe, default_calendar
@@ -18,6 +17,7 @@ from vnquant.sources import QuoteBoard, QuoteSource
 from vnquant.ui.board_feed import BoardFeed
 from vnquant.ui.chart_traces import Trace, candle_trace, candle_traces, volume_trace
 from vnquant.ui.charts import axis_style, layout_style, legend_style, time_axis
+from vnquant.ui.live_figure import LiveFigure
 from vnquant.ui.live_picture import LivePicture, RunningBar
 from vnquant.ui.theme import COLOURS, TONES, ChartTheme, PriceState
 from vnquant.ui.view import View
@@ -81,7 +81,7 @@ class LiveChart(View):
         self._frames = 0
         self._error = ""
         self._head = widgets.HTML(self._heading())
-        self._figure: go.FigureWidget | None = None
+        self._figure: LiveFigure | None = None
         self._begin(widgets.VBox([self._head]))
 
     def snapshot(self) -> dict[str, Any]:
@@ -142,7 +142,7 @@ class LiveChart(View):
         self._error = ""
         self._picture.load(panel, today=_session_of(self._clock.now()), sessions=self._sessions)
         # A new figure: plotly keeps the kind of axis that it once took a figure's labels for.
-        before, self._figure = self._figure, go.FigureWidget(**_base(self._picture))
+        before, self._figure = self._figure, LiveFigure(**_base(self._picture))
         self.widget.children = [self._head, self._figure]
         if before is not None:
             before.close()

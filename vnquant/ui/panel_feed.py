@@ -9,6 +9,7 @@ from enum import StrEnum
 import msgspec
 
 from vnquant.engine import (
+    ActionBooked,
     EngineEvent,
     ExitSignalled,
     LeadFound,
@@ -112,6 +113,8 @@ def event_line(event: EngineEvent | SupervisionEvent) -> FeedLine | None:
         case LeadSettled():
             tone = Tone.GOOD if event.client_order_id else Tone.PLAIN
             return _decision(event.at, "outcome", event.lead.symbol, event.outcome, tone)
+        case ActionBooked():
+            return _decision(event.at, "entitlement", event.action.symbol, event.outcome)
         case ExitSignalled():
             return _order(event.at, "exit", event.signal.symbol, event.signal.reason, Tone.WARNING)
         case OrderPlaced():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from importlib.resources import files
 
 import anywidget
 import traitlets
@@ -12,7 +12,7 @@ from vnquant.ui.theme import COLOURS, PriceState
 
 __all__ = ("PanelWidget",)
 
-_STATIC = Path(__file__).parent / "static"
+_STATIC = files("vnquant.ui") / "static"
 _COLOURS = "".join(
     f"--vnq-{one}:{COLOURS[one]};" for one in (PriceState.UP, PriceState.DOWN, PriceState.REFERENCE)
 )

@@ -1,6 +1,6 @@
 """Presence: an invisible widget that tells whether somebody looks at the widget it stands beside.
 
-For widgets whose front end is not ours, such as plotly's; `audience` tells why their own count will not do.
+`View` adds it; `audience` tells why the count that widgets have of their own will not do.
 """
 
 from __future__ import annotations
@@ -19,3 +19,8 @@ class Presence(anywidget.AnyWidget):
     _esm = traitlets.Unicode((files("vnquant.ui") / "static" / "presence.js").read_text("utf-8")).tag(
         sync=True
     )
+
+    def __init__(self) -> None:
+        super().__init__(
+            layout={"display": "none"}
+        )  # a style that the front end sets itself, ipywidgets clears

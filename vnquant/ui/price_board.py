@@ -17,7 +17,6 @@ from vnquant.errors import ParameterError
 from vnquant.market import Universe
 from vnquant.runtime import MarketClock
 from vnquant.sources import QuoteBoard, QuoteSource
-from vnquant.ui.audience import Audience, read_message
 from vnquant.ui.board_book import PRICES, VOLUMES, BoardBook
 from vnquant.ui.board_columns import COLUMNS, Language
 from vnquant.ui.board_feed import BoardFeed, FeedState
@@ -87,7 +86,6 @@ class PriceBoard(View):
         )
         self._error = ""
         self._is_ended = False
-        self._audience = Audience(loop)
         self._number = 0
         self._header: dict[str, Any] = {}
         self._header_sent_s = 0.0
@@ -100,9 +98,7 @@ class PriceBoard(View):
             layout_fields={"prices": PRICES, "volumes": VOLUMES},
             language=language,
         )
-        widget.on_msg(self._message_came)
-        self._begin(widget)
-        widget._view_count = None  # the audience counts
+        self._begin(widget, speaks=True)
 
     # -- what can be set ----------------------------------------------------------------------------------
 
@@ -236,19 +232,9 @@ class PriceBoard(View):
         while True:
             await asyncio.sleep(_HEADER_S)
             self._send([])
-            if self._was_seen and not self._audience:
-                self._views_changed({"new": 0})  # the last one fell silent
 
-    def _message_came(self, widget: Any, content: Any, buffers: Sequence[Any]) -> None:
-        """Hear a view; on whatever thread."""
-        if said := read_message(content):
-            self.errands.call(self._hear, *said)
-
-    def _hear(self, kind: str, view: str) -> None:
-        self._audience.hear(kind, view)
-        self._views_changed({"new": len(self._audience)})
-        if kind == "hello":
-            self._send(range(len(self._book)), full=True)
+    def _greet(self) -> None:
+        self._send(range(len(self._book)), full=True)
 
     def _took(self, board: QuoteBoard | None) -> None:
         if board is not None:

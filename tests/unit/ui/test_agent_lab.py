@@ -8,6 +8,7 @@ import ipywidgets
 import numpy as np
 import pytest
 
+from tests.unit.ui.front_end import say
 from vnquant.agents import Agent, BearAgent, BullAgent, Scores, default_agents, parameter
 from vnquant.errors import ClosedError, InputError, SourceError
 from vnquant.evaluation import GuardFinding, TrialBook
@@ -245,15 +246,15 @@ async def test_an_agent_that_raises_is_told_with_its_kind(panel: BarPanel) -> No
 
 async def test_it_rests_while_nobody_looks_and_catches_up_when_somebody_does(panel: BarPanel) -> None:
     lab = await lab_of("bull", panel).ready()
-    lab.widget._view_count = 1
+    say(lab, "hello")
     await asyncio.sleep(1.0)
-    lab.widget._view_count = 0
+    say(lab, "bye")
     await asyncio.sleep(1.0)
     assert not lab.is_live
     lab.set(doubt=0.9)
     await asyncio.sleep(5.0)
     assert lab.trials == 1
-    lab.widget._view_count = 1
+    say(lab, "hello")
     await asyncio.sleep(2.0)
     assert lab.is_live
     assert lab.trials == 2

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.engine.street import Street
+from tests.unit.ui.front_end import say
 from vnquant.engine import AutonomousOrchestrator, OrchestratorState
 from vnquant.errors import SourceTimeoutError
 from vnquant.runtime import MarketClock, now
@@ -245,18 +246,18 @@ async def test_another_panel_reads_from_the_ledger_what_it_has_not_seen(panel, o
 
 async def test_when_nobody_looks_it_listens_to_nothing_and_catches_up_later(panel, orchestrator, ledger_path):
     widget = panel.widget
-    widget._view_count = 1
+    say(panel, "hello")
     click(panel, "start")
     await asyncio.sleep(60)
     assert len(orchestrator.bus.statistics().subscriptions) == 1
-    widget._view_count = 0
+    say(panel, "bye")
     await asyncio.sleep(1)
     assert orchestrator.bus.statistics().subscriptions == ()
     assert not [task for task in asyncio.all_tasks() if task.get_name().startswith("control_panel")]
     clock = dict(widget.clock)
     await asyncio.sleep(WHILE_S)
     assert widget.clock == clock
-    widget._view_count = 1
+    say(panel, "hello", "b")
     await asyncio.sleep(2)
     assert len(orchestrator.bus.statistics().subscriptions) == 1
     shown = panel.snapshot()

@@ -7,6 +7,7 @@ import pytest
 
 from vnquant.agents import AgentSignal
 from vnquant.engine import (
+    ActionBooked,
     HealthReported,
     Lead,
     LeadFound,
@@ -38,6 +39,7 @@ from vnquant.trading import (
     OrderFilled,
     OrderType,
     Portfolio,
+    PriceAdjustment,
     Side,
     apply,
 )
@@ -146,6 +148,15 @@ def test_an_event_becomes_one_line_of_its_group():
         )
     )
     assert (broken.kind, broken.tone) == ("broken", Tone.BAD)
+
+
+def test_what_went_ex_is_a_line_of_its_symbol():
+    fall = PriceAdjustment(
+        action_id="p", symbol="FPT", ex_date=AT.date(), base_vnd=20_000, reference_vnd=19_000
+    )
+    line = event_line(ActionBooked(at=AT, action=fall, outcome="-5.0% went ex"))
+    assert (line.group, line.kind, line.symbol) == (FeedGroup.DECISION, "entitlement", "FPT")
+    assert line.text == "-5.0% went ex"
 
 
 def test_what_comes_again_and_again_is_no_line():

@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 import pytest
 
 from tests.unit.ui.board_quotes import UNIVERSE, ScriptedQuotes, board, flat_board, quote
+from tests.unit.ui.front_end import say
 from vnquant.errors import SourceConnectionError
 from vnquant.runtime.clock import installed_clock
 from vnquant.ui.heatmap import Heatmap
@@ -115,19 +116,19 @@ def test_no_quotes_draw_an_empty_map():
 async def test_it_draws_each_new_board_at_most_every_two_seconds(shown, source):
     await asyncio.sleep(10.5)
     assert len(source.asked_at) == 6
-    assert "FPT" in shown._figure.data[0].labels
-    assert "2025-06-02 10:00:10" in shown._figure.layout.title.text
-    assert "continuous" in shown._figure.layout.title.text
+    assert "FPT" in shown.widget.data[0].labels
+    assert "2025-06-02 10:00:10" in shown.widget.layout.title.text
+    assert "continuous" in shown.widget.layout.title.text
     source.answer = flat_board()
     await asyncio.sleep(2.0)
-    assert set(shown._figure.data[0].marker.colors) == {
+    assert set(shown.widget.data[0].marker.colors) == {
         "rgba(128,128,128,0.25)", COLOURS[PriceState.REFERENCE],
     }  # fmt: skip
 
 
 async def test_the_figure_equals_what_the_widget_shows(shown):
     await shown.refresh()
-    picture, live = shown.figure.data[0].to_plotly_json(), shown._figure.data[0].to_plotly_json()
+    picture, live = shown.figure.data[0].to_plotly_json(), shown.widget.data[0].to_plotly_json()
     live.pop("uid", None)
     assert json.dumps(picture, default=list) == json.dumps(live, default=list)
 
@@ -136,11 +137,11 @@ async def test_errors_and_late_boards_are_told_in_its_title(shown, source):
     await shown.refresh()
     source.answer = SourceConnectionError("No answer from <vps>: refused")
     await asyncio.sleep(2.1)
-    assert "&lt;vps&gt;: refused" in shown._figure.layout.title.text
+    assert "&lt;vps&gt;: refused" in shown.widget.layout.title.text
     assert "refused" in shown.snapshot()["note"]
     source.answer = MARKET
     await asyncio.sleep(2.1)
-    assert "refused" not in shown._figure.layout.title.text
+    assert "refused" not in shown.widget.layout.title.text
 
 
 async def test_a_page_that_is_reloaded_finds_the_present_picture(shown, source):
@@ -148,31 +149,40 @@ async def test_a_page_that_is_reloaded_finds_the_present_picture(shown, source):
     shown._repr_mimebundle_()
     source.answer = flat_board()
     await shown.refresh()
-    state = shown._figure.get_state(("_widget_data", "_widget_layout"))
+    state = shown.widget.get_state(("_widget_data", "_widget_layout"))
     assert COLOURS[PriceState.CEILING] not in state["_widget_data"][0]["marker"]["colors"]
-    assert state["_widget_layout"]["title"]["text"] == shown._figure.layout.title.text
+    assert state["_widget_layout"]["title"]["text"] == shown.widget.layout.title.text
 
 
 async def test_it_rests_while_nobody_looks(shown, source):
-    say = shown.widget.children[1]._handle_custom_msg
-    say({"kind": "hello", "view": "a"}, [])
+    say(shown, "hello")
     await asyncio.sleep(1)
-    say({"kind": "bye", "view": "a"}, [])
+    say(shown, "bye")
     await asyncio.sleep(1)
     asked = len(source.asked_at)
     await asyncio.sleep(60)
     assert len(source.asked_at) == asked
-    say({"kind": "hello", "view": "b"}, [])
+    say(shown, "hello", "b")
     await asyncio.sleep(1)
     assert len(source.asked_at) > asked
     await asyncio.sleep(600)  # and never says bye
     assert not shown.is_live
 
 
+async def test_a_view_that_appears_is_measured_once_its_place_is_there(shown):
+    sent = []
+    shown.widget._send_relayout_msg = lambda change: sent.append(change)
+    for kind in ("hello", "here"):
+        say(shown, kind)
+        await asyncio.sleep(0.1)
+    assert sent == [{"autosize": True}]
+    assert shown.widget._view_count is None
+
+
 async def test_a_closed_heatmap_says_so(shown, source):
     await shown.refresh()
     await shown.aclose()
-    assert "Closed" in shown._figure.layout.title.text
+    assert "Closed" in shown.widget.layout.title.text
 
 
 async def test_the_snapshot_is_plain_and_the_frame_has_numbers(shown):

@@ -7,6 +7,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from tests.unit.ui.front_end import say
 from vnquant.errors import SourceConnectionError
 from vnquant.market import BarPanel, Exchange, Quote, default_calendar, load_universe
 from vnquant.runtime import ICT, EventBus, MarketClock, now
@@ -195,15 +196,15 @@ async def test_a_new_session_begins_a_new_bar(live):
 async def test_it_stops_when_its_last_view_is_gone_and_goes_on_when_one_comes_back(live):
     board = Board()
     chart = live(board)
-    chart.widget._view_count = 1
+    say(chart, "hello")
     await asyncio.sleep(2)
-    chart.widget._view_count = 0
+    say(chart, "bye")
     await asyncio.sleep(0.1)
     asked = board.asked
     await asyncio.sleep(30)
     assert board.asked == asked
     assert not chart.is_live
-    chart.widget._view_count = 1
+    say(chart, "hello")
     await asyncio.sleep(2)
     assert board.asked > asked
 

@@ -2,7 +2,7 @@
 
 const HERE_MS = 20000;
 
-function render({ model, el }) {
+function render({ model }) {
   const view = `${Date.now().toString(36)}-${Math.random().toString(36).slice(2)}`;
   const speak = (kind) => {
     try {
@@ -11,12 +11,15 @@ function render({ model, el }) {
       // The connection has gone before the view, as when a notebook is closed: the kernel will miss us.
     }
   };
-  el.style.display = "none";
+  const bye = () => speak("bye");
   speak("hello");
   const here = setInterval(() => speak("here"), HERE_MS);
+  // A page that is loaded anew, or whose tab is closed, ends without taking its views down.
+  window.addEventListener("pagehide", bye);
   return () => {
     clearInterval(here);
-    speak("bye");
+    window.removeEventListener("pagehide", bye);
+    bye();
   };
 }
 

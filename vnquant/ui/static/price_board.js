@@ -574,15 +574,19 @@ function render({ model, el }) {
   model.on(CHOICES, arrange);
   const ticking = setInterval(() => board.showHeader(), 1000);
   const here = setInterval(() => board.speak("here"), HERE_MS);
+  const bye = () => board.speak("bye");
+  // A page that is loaded anew, or whose tab is closed, ends without taking its views down.
+  window.addEventListener("pagehide", bye);
   board.speak("hello");
   return () => {
     clearInterval(ticking);
     clearInterval(here);
+    window.removeEventListener("pagehide", bye);
     model.off("msg:custom", hear);
     model.off("change:language", relabel);
     model.off(CHOICES, arrange);
     board.stop();
-    board.speak("bye");
+    bye();
   };
 }
 
