@@ -1,6 +1,7 @@
 """The notebooks as a newcomer meets them: JupyterLab in Chromium, all cells run, loopback only."""
 
 import os
+import re
 import shutil
 import sys
 from collections.abc import Iterator
@@ -37,6 +38,10 @@ def browser() -> Iterator[Browser]:
         launched.close()
 
 
+# What a notebook calls where a figure is to be seen.
+DRAWS = re.compile(r"\.(chart|discussion_chart|agent_lab|heatmap)\(")
+
+
 @pytest.mark.parametrize("name", sorted(p.name for p in (ROOT / "notebooks").glob("*.ipynb")))
 def test_all_cells_run_without_an_error_and_without_leaving_loopback(
     name: str, browser: Browser, tmp_path: Path
@@ -57,8 +62,9 @@ def test_all_cells_run_without_an_error_and_without_leaving_loopback(
         for kind in ("error", "stderr"):
             shown = page.locator(f'.jp-RenderedText[data-mime-type="application/vnd.jupyter.{kind}"]')
             assert shown.count() == 0, shown.first.text_content()
-        assert page.locator(".js-plotly-plot").count() >= 1
-        assert page.locator(".js-plotly-plot .main-svg").count() >= 1
+        if DRAWS.search((ROOT / "notebooks" / name).read_text(encoding="utf-8")):
+            assert page.locator(".js-plotly-plot").count() >= 1
+            assert page.locator(".js-plotly-plot .main-svg").count() >= 1
         assert watch.errors == []
         assert watch.outside == set()
         page.close()

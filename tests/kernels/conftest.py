@@ -27,7 +27,12 @@ await orchestrator.stop()
 """
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    # ipykernel 6 has no subshells: there is nothing to test, and nothing is skipped.
+    without = [item for item in items if "6.31.0" in item.name and "subshell" in item.name]
+    if without:
+        config.hook.pytest_deselected(items=without)
+        items[:] = [item for item in items if item not in without]
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.slow)
