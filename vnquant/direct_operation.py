@@ -8,17 +8,19 @@ of its scans are computed in one batch, each from what was known at its own inst
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import datetime, time
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from vnquant.agents import Agent, Hearing, Opportunity, SessionScores, discuss_opportunity
 from vnquant.engine import MODEL_HOURS
-from vnquant.market.calendar import to_ict
+from vnquant.errors import InputError
+from vnquant.market.calendar import CLOSING_TIME, to_ict
 from vnquant.news import article_from, news_sentiment, repeated
-from vnquant.scanners import Coverage, OpportunityFilter, ScanResult
+from vnquant.scanners import FIRST_BAR, Coverage, OpportunityFilter, ScanResult
 from vnquant.simulation import DirectMarket, DirectQuotes
 
 if TYPE_CHECKING:
@@ -35,8 +37,7 @@ __all__ = ("DirectResearch",)
 
 IndexArray = np.ndarray[Any, np.dtype[np.intp]]
 
-_CLOSE = time(15)
-_FIRST_BAR = time(9, 16)  # as for a market history: every board has matched by then
+logger = logging.getLogger(__name__)
 
 
 class DirectResearch:
@@ -100,19 +101,18 @@ class DirectResearch:
 
     async def scan(self, *, held: Collection[str]) -> ScanResult:
         """Return the predictions of the whole market."""
-        model = await self._model()
-        if model is None:
-            return await self._otherwise.scan(held=held)
         as_of = self.clock.now()
-        running, place = self._direct.running(to_ict(as_of))
-        forecast, at = self._forecasts.at(running, place, model)
+        look = await self._look(as_of)
+        if look is None:
+            return await self._otherwise.scan(held=held)
+        forecast, at = look.forecast, look.at
         return ScanResult(
             forecast.at(at),
             as_of=as_of,
             coverage=self._coverage(forecast, at, as_of),
             elapsed_s=0.0,
             criteria=self._criteria,
-            fingerprint=model.fingerprint,
+            fingerprint=look.model.fingerprint,
         )
 
     async def news(self) -> list[Article]:
@@ -141,16 +141,15 @@ class DirectResearch:
 
     async def discuss(self, lead: Lead, *, timeout_s: float) -> AgentSignal:
         """Return the verdict on a lead, on the whole market as it is now."""
-        model = await self._model()
-        if model is None:
-            return await self._otherwise.discuss(lead, timeout_s=timeout_s)
         as_of = self.clock.now()
-        running, place = self._direct.running(to_ict(as_of))
-        forecast, at = self._forecasts.at(running, place, model)
+        look = await self._look(as_of)
+        if look is None:
+            return await self._otherwise.discuss(lead, timeout_s=timeout_s)
+        forecast, at = look.forecast, look.at
         articles = await self.news()
         case = _case(
             lead.symbol,
-            self._panel(running, place, forecast, at, articles),
+            self._panel(look, articles),
             articles,
             as_of,
             lead.coverage or str(self._coverage(forecast, at, as_of)),
@@ -158,7 +157,7 @@ class DirectResearch:
         agents = tuple(self._agents.values())
         if any(type(agent).analyze is not Agent.analyze for agent in agents):
             return await discuss_opportunity(case, agents, self._chief(), timeout_s=timeout_s)
-        scores = self._forecasts.scores(running, forecast)
+        scores = self._forecasts.scores(look.running, forecast)
         return self._hearing.discuss(
             case,
             agents,
@@ -166,15 +165,9 @@ class DirectResearch:
             scored=lambda agent: None if scores is None else scores.of(agent, lead.symbol, at),
         )
 
-    def _panel(
-        self,
-        running: RunningSession,
-        place: int,
-        forecast: SessionForecast,
-        at: int,
-        articles: Sequence[Article],
-    ) -> BarPanel:
+    def _panel(self, look: _Look, articles: Sequence[Article]) -> BarPanel:
         """Return the bars as they are seen, with forecasts and news of the last row beside them."""
+        running, place, forecast, at = look.running, look.place, look.forecast, look.at
         key = (running, place, articles)
         if self._seen is None or any(a is not b for a, b in zip(self._seen[0], key, strict=True)):
             panel = running.panel(place)
@@ -213,22 +206,45 @@ class DirectResearch:
             self._heard = (key, news_sentiment(articles, panel.symbols, panel.timestamps[-1:])[-1])
         return self._heard[1]
 
-    async def _model(self) -> ForecastModel | None:
-        """Return the model where it can forecast sessions, None where scans have to go the other way."""
+    async def _look(self, as_of: datetime) -> _Look | None:
+        """Return what is seen from inside, None where the other way has to be gone.
+
+        That is so with faults or latency, and where a session cannot be forecast at once, as with a history
+        that has gaps.
+        """
         if not self._direct.is_clear:
             return None
         if self._desk.model is None:
             await self._desk.ready()
-        return self._desk.model
+        model = self._desk.model
+        if model is None:
+            return None
+        running, place = self._direct.running(to_ict(as_of))
+        try:
+            forecast, at = self._forecasts.at(running, place, model)
+        except (TypeError, InputError) as exc:
+            logger.debug("the session of %s is looked at over the wire: %s", running.session, exc)
+            return None
+        return _Look(model, running, place, forecast, at)
 
     def _coverage(self, forecast: SessionForecast, at: int, as_of: datetime) -> Coverage:
         """Return who has a bar of this session, from when on every board has matched."""
         behind = forecast.behind[at]
-        if not behind.any() or to_ict(as_of).time() < _FIRST_BAR:
+        if not behind.any() or to_ict(as_of).time() < FIRST_BAR:
             return self._all_fresh
         late = [s for s, is_late in zip(forecast.symbols, behind.tolist(), strict=True) if is_late]
         fresh = tuple(s for s in forecast.symbols if s not in late)
         return Coverage(requested=len(forecast.symbols), fresh=fresh, stale=dict.fromkeys(late, 1))
+
+
+class _Look(NamedTuple):
+    """One instant: its session, its place there, and the forecast that holds it at `at`."""
+
+    model: ForecastModel
+    running: RunningSession
+    place: int
+    forecast: SessionForecast
+    at: int
 
 
 class _Forecasts:
@@ -271,7 +287,7 @@ class _Forecasts:
 
 def _planned_minutes(every_s: Sequence[float]) -> tuple[int, ...]:
     """Return the minutes after midnight at which scanners come round, and the close."""
-    planned = {_CLOSE.hour * 60 + _CLOSE.minute}
+    planned = {CLOSING_TIME.hour * 60 + CLOSING_TIME.minute}
     for step in (seconds / 60.0 for seconds in every_s):
         if step == int(step):
             for opens, closes in MODEL_HOURS.spans:

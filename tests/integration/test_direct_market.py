@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from vnquant import Workbench
-from vnquant.errors import EmptyAnswerError
+from vnquant.errors import EmptyAnswerError, InputError
 from vnquant.market import OHLCV
+from vnquant.models import ForecastModel
 from vnquant.runtime import ICT, run_virtual
 from vnquant.simulation import (
     DirectActions,
@@ -139,3 +140,24 @@ def test_a_run_from_inside_leaves_the_ledger_of_one_over_the_wire(
     )
     assert direct.orders > 0
     assert date(2025, 6, 3) == direct.ended_at.date()
+
+
+@pytest.mark.virtual(start="2025-06-02 10:00")
+async def test_where_a_session_cannot_be_forecast_at_once_the_wire_is_asked(
+    model_cache, quick_predictor, monkeypatch, tmp_path
+):
+    async with Workbench.open(
+        cache_dir=model_cache, predictor=quick_predictor, progress=False, database=tmp_path / "l.db"
+    ) as bench:
+        research = bench.orchestrator.research
+        direct = await research.scan(held=())
+
+        def refuse(*_):
+            raise InputError("the history has gaps")
+
+        monkeypatch.setattr(ForecastModel, "predict_session", refuse)
+        research._forecasts._known.clear()
+        bench.exchange.requests.clear()
+        wired = await research.scan(held=())
+        assert len(bench.exchange.requests) >= 102
+        assert {s: p.action for s, p in direct.items()} == {s: p.action for s, p in wired.items()}

@@ -22,13 +22,13 @@ from vnquant.runtime import MarketClock, sliding_window
 from vnquant.scanners.coverage import Coverage
 from vnquant.sources import BarSource, Remembering
 
-__all__ = ("MarketHistory", "Progress", "ScannerConfig")
+__all__ = ("FIRST_BAR", "MarketHistory", "Progress", "ScannerConfig")
 
 logger = logging.getLogger(__name__)
 
 Progress = Callable[[int, int], None]
 
-_FIRST_BAR = time(9, 16)  # every board has matched by then: HOSE's opening auction ends at 09:15
+FIRST_BAR = time(9, 16)  # every board has matched by then: HOSE's opening auction ends at 09:15
 
 
 class ScannerConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -242,7 +242,7 @@ class MarketHistory:
     def _newest_session(self, as_of: datetime) -> date:
         """Return the session whose bar a fresh symbol has: today's once trading began, else the last one."""
         today = as_of.date()
-        if self.calendar.is_trading_day(today) and as_of.time() >= _FIRST_BAR:
+        if self.calendar.is_trading_day(today) and as_of.time() >= FIRST_BAR:
             return today
         return self.calendar.previous_session(today)
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import datetime, time, timedelta
 
 from vnquant.market import RunningSession
-from vnquant.market.calendar import to_ict
+from vnquant.market.calendar import CLOSING_TIME, to_ict
 from vnquant.runtime.clock import ICT
 from vnquant.simulation.exchange import SimulatedExchange
 from vnquant.simulation.faults import Faults
@@ -25,7 +25,6 @@ __all__ = ("DirectMarket", "DirectNews", "DirectQuotes")
 
 # Stories looked through for a feed, as the exchange's server does.
 _STORIES = 240
-_CLOSE = time(15)
 _NO_FAULTS, _NO_LATENCY = Faults(), Latency.none()
 
 
@@ -57,9 +56,9 @@ class DirectMarket:
         film = self._film_of(local)
         place = -1 if film is None else film.place(local)
         if film is None or place < 0:
-            film = self._film_of(datetime.combine(self.market.shown_session(local), _CLOSE))
+            film = self._film_of(datetime.combine(self.market.shown_session(local), CLOSING_TIME))
             assert film is not None  # for the type checker: a shown session is one
-            place = film.place(datetime.combine(film.day, _CLOSE))
+            place = film.place(datetime.combine(film.day, CLOSING_TIME))
         return film.running, place
 
     def quotes(self, symbols: Sequence[str], local: datetime) -> QuoteBoard:
