@@ -7,7 +7,6 @@ it is recorded as never sent.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, time
 from typing import Self
@@ -19,7 +18,7 @@ from vnquant.engine.record import Record
 from vnquant.engine.rounds import Stage
 from vnquant.errors import SourceTimeoutError
 from vnquant.market import Quote, Universe
-from vnquant.runtime import ICT, now
+from vnquant.runtime import ICT, now, within
 from vnquant.sources import QuoteBoard, QuoteSource
 from vnquant.trading import (
     Batch,
@@ -91,8 +90,7 @@ class Trader:
         """Return the quotes of some symbols, or raise SourceError in time."""
         timeout_s = self._config.board_timeout_s
         try:
-            async with asyncio.timeout(timeout_s):
-                board = await self._quotes.quotes(symbols)
+            board = await within(timeout_s, self._quotes.quotes(symbols))
         except TimeoutError as exc:
             raise SourceTimeoutError(
                 f"No quotes from {self._quotes.name} within {timeout_s:g} s.", source=self._quotes.name

@@ -20,7 +20,7 @@ from vnquant.runtime.supervision import (
 )
 from vnquant.runtime.supervisor import Supervisor
 from vnquant.runtime.task_monitor import TaskMonitor, TaskRecord
-from vnquant.runtime.timeouts import fetch_with_timeout
+from vnquant.runtime.timeouts import fetch_with_timeout, within
 from vnquant.runtime.virtual import VirtualTimeLoop, run_virtual
 from vnquant.runtime.window import Outcome, sliding_window
 from vnquant.runtime.work_queue import WorkQueue
@@ -68,4 +68,5 @@ __all__ = (
     "sliding_window",
     "wake_on_interrupt",
     "wall_now",
+    "within",
 )

@@ -15,7 +15,10 @@ import asyncio
 import contextvars
 import time
 import weakref
+from collections.abc import Awaitable
 from datetime import UTC, datetime, timedelta, timezone
+
+from vnquant.runtime.naps import Nap, NapLoop
 
 __all__ = ("ICT", "MarketClock", "install_clock", "installed_clock", "monotonic_s", "now", "wall_now")
 
@@ -57,7 +60,7 @@ class MarketClock:
         self._made_on = _running_loop()
         self._anchor_s = self._loop_time()
         self._read, self._read_s = self._at, self._anchor_s
-        self._sleepers: set[asyncio.Future[bool]] = set()
+        self._sleepers: set[asyncio.Future[bool] | Nap] = set()
         self._times_set = 0
         self._is_real = False
 
@@ -141,13 +144,20 @@ class MarketClock:
 
     async def _sleep(self, loop_seconds: float | None) -> bool:
         loop = asyncio.get_running_loop()
-        return await self._sleep_until(loop, None if loop_seconds is None else loop.time() + loop_seconds)
+        if loop_seconds is None:
+            return await self._sleep_until(loop, None)
+        return await self._nap_until(loop, loop.time() + loop_seconds)
 
-    async def sleep_until(self, loop: asyncio.AbstractEventLoop, when_s: float) -> bool:
-        """Do as `sleep`, until a time of the running loop."""
+    def sleep_until(self, loop: asyncio.AbstractEventLoop, when_s: float) -> Awaitable[bool]:
+        """Return what does as `sleep`, until a time of the running loop."""
         if self._is_real:
-            return await self.sleep(when_s - loop.time())
-        return await self._sleep_until(loop, when_s)
+            return self.sleep(when_s - loop.time())
+        return self._nap_until(loop, when_s)
+
+    def _nap_until(self, loop: asyncio.AbstractEventLoop, when_s: float) -> Awaitable[bool]:
+        if isinstance(loop, NapLoop):
+            return Nap(loop, when_s, self._sleepers)
+        return self._sleep_until(loop, when_s)
 
     async def _sleep_until(self, loop: asyncio.AbstractEventLoop, when_s: float | None) -> bool:
         sleeper: asyncio.Future[bool] = loop.create_future()

@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING, Any
 __all__ = ("Handle", "JumpingSelector", "SelectorLoop", "TimerHandle", "WatchedTransport")
 
 if TYPE_CHECKING:
+    from vnquant.runtime.naps import Nap
 
     class SelectorLoop(asyncio.SelectorEventLoop):
         """The standard loop with the private members that `virtual.py` uses."""
 
-        _ready: deque[Handle]
+        _ready: deque[Handle | Nap]
         _stopping: bool
         _debug: bool
         _timer_cancelled_count: int

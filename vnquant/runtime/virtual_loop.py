@@ -15,6 +15,7 @@ from vnquant.errors import DeadlockError
 from vnquant.runtime.holds import ClockHold
 from vnquant.runtime.jobs import Jobs
 from vnquant.runtime.loop_parts import Handle, JumpingSelector, SelectorLoop, TimerHandle, WatchedTransport
+from vnquant.runtime.naps import Nap, NapLoop
 from vnquant.runtime.outside import Outside
 from vnquant.runtime.waits import describe_waits
 
@@ -34,7 +35,7 @@ _TURNS_A_WARNING = 2_000_000  # turns at one instant after which the log says wh
 _Ready = list[tuple[selectors.SelectorKey, int]]
 
 
-class VirtualTimeLoop(SelectorLoop):
+class VirtualTimeLoop(SelectorLoop, NapLoop):
     """A selector loop on virtual time.
 
     Parameters
@@ -53,7 +54,7 @@ class VirtualTimeLoop(SelectorLoop):
         self._now_s = 0.0
         # Time, order of setting, timer: compared in C, where a heap of timers compares in Python, and among
         # equal times the order of setting is kept.
-        self._timers: list[tuple[float, int, TimerHandle]] = []
+        self._timers: list[tuple[float, int, TimerHandle | Nap]] = []
         self._timers_set = 0
         self._turns = self._turns_at_jump = 0
         self._horizon_s = min(horizon_s, CENTURY_S)
@@ -102,6 +103,12 @@ class VirtualTimeLoop(SelectorLoop):
         heapq.heappush(self._timers, (when, self._timers_set, timer))
         timer._scheduled = True
         return timer
+
+    def take_nap(self, nap: Nap) -> None:
+        """Put a nap among the timers."""
+        self._timers_set += 1
+        heapq.heappush(self._timers, (nap.when_s, self._timers_set, nap))
+        nap._scheduled = True
 
     def call_soon(  # type: ignore[override]
         self, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None

@@ -9,9 +9,14 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
+from vnquant.runtime.naps import Nap
+from vnquant.runtime.timeouts import resumed, within
+
 __all__ = ("TaskWait", "describe_waits", "where_it_waits")
 
 _ASYNCIO = os.path.dirname(asyncio.__file__)
+_RESUMED = resumed.__code__
+_WAITING = frozenset({_RESUMED, within.__code__, Nap.__await__.__code__})
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +41,11 @@ class TaskWait:
 def where_it_waits(task: asyncio.Task[Any]) -> TaskWait:
     """Return where `task` is suspended: the innermost line outside asyncio itself, and what it awaits."""
     frames = list(_frames(task.get_coro()))
-    own = [frame for frame in frames if not frame.f_code.co_filename.startswith(_ASYNCIO)]
+    own = [
+        frame
+        for frame in frames
+        if not frame.f_code.co_filename.startswith(_ASYNCIO) and frame.f_code not in _WAITING
+    ]
     at = own[-1] if own else frames[-1] if frames else None
     return TaskWait(
         name=task.get_name(),
@@ -60,7 +69,9 @@ def _frames(coroutine: Any) -> Iterable[FrameType]:
             frame = getattr(coroutine, f"{kind}_frame", None)
             if isinstance(frame, FrameType):
                 yield frame
-                coroutine = getattr(coroutine, "gi_yieldfrom" if kind == "gi" else f"{kind}_await", None)
+                awaited = getattr(coroutine, "gi_yieldfrom" if kind == "gi" else f"{kind}_await", None)
+                # A wait with a timeout goes on with its coroutine by hand (`timeouts.py`).
+                coroutine = frame.f_locals.get("work") if frame.f_code is _RESUMED else awaited
                 break
         else:
             return

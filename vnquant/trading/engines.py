@@ -20,16 +20,22 @@ from vnquant.errors import StateError
 from vnquant.runtime import hold_clock
 from vnquant.trading.database_url import is_memory, is_sqlite
 
-__all__ = ("open_async_engine", "open_sqlite_engine", "reading")
+__all__ = ("open_async_engine", "open_sqlite_engine", "reading", "wait_for_locks")
 
 _READING = "vnquant_reading"
 _WAL_ATTEMPTS = 100
 _WAL_PAUSE_S = 0.02
 
 
-def reading() -> dict[str, Any]:
-    """Return the execution options of a transaction that only reads and hinders nobody."""
-    return {_READING: True}
+def reading(only: bool = True) -> dict[str, Any]:
+    """Return the execution options of a transaction that only reads and hinders nobody, or of another."""
+    return {_READING: only}
+
+
+def wait_for_locks(connection: Connection, seconds: float) -> None:
+    """Set how long a SQLite connection, outside a transaction, waits for others that write."""
+    driver: Any = connection.connection.dbapi_connection
+    driver.execute(f"PRAGMA busy_timeout={round(seconds * 1000)}")
 
 
 def open_sqlite_engine(url: URL, *, read_only: bool, lock_timeout_s: float) -> Engine:
@@ -146,7 +152,12 @@ def _set_up_sqlite(engine: Engine, *, read_only: bool) -> None:
         # A deferred transaction that reads first and writes later fails when another wrote between; taking
         # the lock at once waits for it.
         only_reads = read_only or connection.get_execution_options().get(_READING)
-        connection.exec_driver_sql("BEGIN" if only_reads else "BEGIN IMMEDIATE")
+        statement = "BEGIN" if only_reads else "BEGIN IMMEDIATE"
+        driver: Any = connection.connection.dbapi_connection
+        if isinstance(driver, sqlite3.Connection):
+            driver.execute(statement)
+        else:
+            connection.exec_driver_sql(statement)
 
 
 def _write_ahead(cursor: Any) -> None:

@@ -6,13 +6,12 @@ only, so a call that is cancelled has happened or has not.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from vnquant.errors import SourceError, SourceTimeoutError
 from vnquant.market import Quote, Universe
-from vnquant.runtime import now
+from vnquant.runtime import now, within
 from vnquant.sources.base import QuoteSource
 from vnquant.trading.accounting import PortfolioEvent
 from vnquant.trading.broker import PaperConfig
@@ -160,8 +159,7 @@ class PaperBroker:
     async def _quotes(self, symbols: tuple[str, ...]) -> Mapping[str, Quote]:
         timeout_s = self._desk.config.quote_timeout_s
         try:
-            async with asyncio.timeout(timeout_s):
-                board = await self._source.quotes(symbols)
+            board = await within(timeout_s, self._source.quotes(symbols))
         except TimeoutError as exc:
             raise SourceTimeoutError(
                 f"No quotes of {', '.join(symbols)} from {self._source.name} within {timeout_s:g} s.",

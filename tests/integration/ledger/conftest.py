@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import event
-from sqlalchemy.pool import Pool
+from sqlalchemy import Connection, Engine, event
 
 from vnquant.market import default_calendar
 from vnquant.runtime import ICT, MarketClock, install_clock
@@ -147,15 +146,15 @@ def pragmas() -> Iterator[list[str]]:
     """PRAGMAs that each SQLite transaction begins with: how a test makes a disk full or read-only."""
     wanted: list[str] = []
 
-    def on_checkout(connection: Any, _record: Any, _proxy: Any) -> None:
+    def on_begin(connection: Connection) -> None:
         for pragma in wanted:
-            cursor = connection.cursor()
+            cursor = connection.connection.cursor()
             cursor.execute(f"PRAGMA {pragma}")
             cursor.close()
 
     listen: Callable[..., None] = event.listen
-    listen(Pool, "checkout", on_checkout)
+    listen(Engine, "begin", on_begin)
     try:
         yield wanted
     finally:
-        event.remove(Pool, "checkout", on_checkout)
+        event.remove(Engine, "begin", on_begin)

@@ -1,0 +1,116 @@
+"""Naps: a wait for an instant of a virtual loop, without the future, timer and second turn of a sleep.
+
+A replayed year waits three quarters of a million times for the next minute. The usual way makes a future and
+a timer; the timer's turn sets the future's result, and the task goes on a turn later. A nap is both at once:
+the timer that the loop runs, and what the task awaits. It measured 2 µs against 5.5 (CPython 3.11).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from collections.abc import Callable, Generator
+from typing import TYPE_CHECKING, Any
+
+__all__ = ("Nap", "NapLoop")
+
+
+class NapLoop(asyncio.AbstractEventLoop):
+    """A loop that runs naps among its timers."""
+
+    if TYPE_CHECKING:
+
+        def _timer_handle_cancelled(self, handle: object) -> None: ...
+
+    def take_nap(self, nap: Nap) -> None:
+        """Put a nap among the timers."""
+        raise NotImplementedError
+
+
+class Nap:
+    """One wait; `await` it once. True when its time has come, False when it was ended before.
+
+    Parameters
+    ----------
+    loop : NapLoop
+    when_s : float
+        Time of the loop.
+    nappers : set of Nap
+        Where it stands while it waits.
+    """
+
+    # The underscored names are those that a task looks for in what it awaits, and a loop in its timers.
+    __slots__ = (
+        "_args",
+        "_asyncio_future_blocking",
+        "_callback",
+        "_cancelled",
+        "_context",
+        "_is_over",
+        "_loop",
+        "_nappers",
+        "_outcome",
+        "_scheduled",
+        "when_s",
+    )
+
+    _args: tuple[Any, ...]
+    _callback: Callable[..., object]
+    _cancelled: bool
+    _context: contextvars.Context
+    _scheduled: bool
+
+    def __init__(self, loop: NapLoop, when_s: float, nappers: set[Any]) -> None:
+        self.when_s = when_s
+        self._loop = loop
+        self._nappers = nappers
+        self._outcome: bool | BaseException = True
+        self._asyncio_future_blocking = self._cancelled = self._is_over = False
+
+    def __await__(self) -> Generator[Nap, None, bool]:
+        self._asyncio_future_blocking = True
+        yield self
+        return self._outcome is True
+
+    def get_loop(self) -> NapLoop:
+        """Return the loop on which this waits."""
+        return self._loop
+
+    def add_done_callback(
+        self, callback: Callable[..., object], *, context: contextvars.Context | None = None
+    ) -> None:
+        """Begin to wait: the one callback is that of the task that awaits this."""
+        self._callback, self._args = callback, (self,)
+        self._context = contextvars.copy_context() if context is None else context
+        self._nappers.add(self)
+        self._loop.take_nap(self)
+
+    def done(self) -> bool:
+        """Whether the wait is over."""
+        return self._is_over
+
+    def set_result(self, outcome: bool) -> None:
+        """End the wait before its time."""
+        self._end_with(outcome)
+
+    def cancel(self, msg: object = None) -> bool:
+        """End the wait with a CancelledError; return whether there was one to end."""
+        if self._is_over:
+            return False
+        self._end_with(asyncio.CancelledError() if msg is None else asyncio.CancelledError(msg))
+        return True
+
+    def result(self) -> bool:
+        """Answer the task that is being woken."""
+        self._is_over = True
+        self._nappers.discard(self)
+        if isinstance(self._outcome, BaseException):
+            raise self._outcome
+        return self._outcome
+
+    def _end_with(self, outcome: bool | BaseException) -> None:
+        self._is_over, self._outcome = True, outcome
+        # As a timer it is void from here on, also where the loop has it among the calls of this very turn.
+        self._cancelled = True
+        self._loop._timer_handle_cancelled(self)
+        self._loop.call_soon(self._callback, self, context=self._context)
