@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from vnquant.agents import Agent, Hearing, Opportunity, SessionScores, discuss_opportunity
+from vnquant.agents import Agent, Hearing, Moment, Opportunity, SessionScores, discuss_opportunity
 from vnquant.engine import MODEL_HOURS
 from vnquant.errors import InputError
 from vnquant.market.calendar import CLOSING_TIME, to_ict
@@ -74,11 +74,10 @@ class DirectResearch:
         self._forecasts = _Forecasts(_planned_minutes(every_s), self._criteria)
         self._feed: NewsFeed | None = None
         self._articles: list[Article] = []
-        self._judged: dict[FeedItem, Article] = {}
-        self._texts: dict[tuple[str, str], Article] = {}
-        self._seen: tuple[tuple[RunningSession, int, Sequence[Article]], BarPanel] | None = None
+        self._judged: dict[str, tuple[FeedItem, Article]] = {}
+        self._seen: tuple[tuple[int, int, int], Sequence[Article], Moment] | None = None
         self._past: tuple[BarPanel, ForecastHistory] | None = None
-        self._heard: tuple[tuple[Sequence[Article], np.datetime64], FloatArray] | None = None
+        self._heard: tuple[Sequence[Article], np.datetime64, FloatArray] | None = None
         self._hearing = Hearing()
         self._all_fresh = Coverage(requested=len(self.universe), fresh=self.universe.tickers)
         self.quotes: QuoteSource = DirectQuotes(direct, otherwise.quotes)
@@ -102,7 +101,7 @@ class DirectResearch:
     async def scan(self, *, held: Collection[str]) -> ScanResult:
         """Return the predictions of the whole market."""
         as_of = self.clock.now()
-        look = await self._look(as_of)
+        look = await self._look(as_of, stale=True)
         if look is None:
             return await self._otherwise.scan(held=held)
         forecast, at = look.forecast, look.at
@@ -127,17 +126,18 @@ class DirectResearch:
 
     def _judge(self, feed: NewsFeed) -> list[Article]:
         """Judge what is new in a feed, here and now: it is a headline or two, each in several feeds."""
-        judged: dict[FeedItem, Article] = {}
+        judged: dict[str, tuple[FeedItem, Article]] = {}
         texts: dict[tuple[str, str], Article] = {}
         for item in feed.items:
-            text = (item.title, item.summary)
-            found = self._judged.get(item)
-            if found is None:
-                alike = texts.get(text) or self._texts.get(text)
-                found = article_from(item, self.universe) if alike is None else repeated(alike, item)
-            judged[item] = texts[text] = found
-        self._judged, self._texts = judged, texts
-        return list(judged.values())
+            known = self._judged.get(item.url)
+            if known is None or known[0] is not item:
+                text = (item.title, item.summary)
+                alike = texts.get(text)
+                texts[text] = article_from(item, self.universe) if alike is None else repeated(alike, item)
+                known = (item, texts[text])
+            judged[item.url] = known
+        self._judged = judged
+        return [article for _, article in judged.values()]
 
     async def discuss(self, lead: Lead, *, timeout_s: float) -> AgentSignal:
         """Return the verdict on a lead, on the whole market as it is now."""
@@ -146,71 +146,69 @@ class DirectResearch:
         if look is None:
             return await self._otherwise.discuss(lead, timeout_s=timeout_s)
         forecast, at = look.forecast, look.at
-        articles = await self.news()
-        case = _case(
-            lead.symbol,
-            self._panel(look, articles),
-            articles,
-            as_of,
-            lead.coverage or str(self._coverage(forecast, at, as_of)),
-        )
+        moment = self._moment_of(look, await self.news())
+        seen_at = as_of if moment.day == to_ict(as_of).date() else None
+        coverage = lead.coverage or str(self._coverage(forecast, at, as_of))
         agents = tuple(self._agents.values())
         if any(type(agent).analyze is not Agent.analyze for agent in agents):
+            case = Opportunity(symbol=lead.symbol, panel=moment.panel, as_of=seen_at, coverage=coverage)
             return await discuss_opportunity(case, agents, self._chief(), timeout_s=timeout_s)
         scores = self._forecasts.scores(look.running, forecast)
         return self._hearing.discuss(
-            case,
+            lead.symbol,
+            moment,
             agents,
             self._chief(),
+            as_of=seen_at,
+            coverage=coverage,
             scored=lambda agent: None if scores is None else scores.of(agent, lead.symbol, at),
         )
 
-    def _panel(self, look: _Look, articles: Sequence[Article]) -> BarPanel:
+    def _moment_of(self, look: _Look, articles: Sequence[Article]) -> Moment:
         """Return the bars as they are seen, with forecasts and news of the last row beside them."""
         running, place, forecast, at = look.running, look.place, look.forecast, look.at
-        key = (running, place, articles)
-        if self._seen is None or any(a is not b for a, b in zip(self._seen[0], key, strict=True)):
-            panel = running.panel(place)
-            fields = {
-                name: np.full(panel.shape, np.nan) for name in ("expected_return", "forecast_confidence")
-            }
+        # Sessions and lists of articles are the same only where they are the very same.
+        key = (id(running), place, id(articles))
+        if self._seen is None or self._seen[0] != key:
+            today = forecast.today
+            ahead, sure = today.expected_return[at], today.confidence[at]
+            fields = {"expected_return": ahead, "forecast_confidence": sure}
+            past: Mapping[str, FloatArray] = {}
             if any(not type(agent).__module__.startswith("vnquant.") for agent in self._agents.values()):
                 # Our own agents look at the last row of forecasts alone; of others nobody knows.
-                fields = self._past_forecasts(running, panel)
-            if panel.shape[0] > running.complete.shape[0]:
-                ahead = np.where(forecast.behind[at], np.nan, forecast.expected_return[at])
-                fields["expected_return"][-1] = ahead
-                fields["forecast_confidence"][-1] = np.where(np.isnan(ahead), np.nan, forecast.confidence[at])
+                past = dict(zip(fields, self._past_forecasts(running.complete), strict=True))
             if articles:
-                fields["news_sentiment"] = np.full(panel.shape, np.nan)
-                fields["news_sentiment"][-1] = self._sentiment(articles, panel)
-            self._seen = (key, panel.with_fields(**fields))
-        return self._seen[1]
+                session = running.seen_session(place)
+                fields["news_sentiment"] = self._sentiment(articles, running.complete.symbols, session)
+            self._seen = (key, articles, Moment(running, place, fields, past))
+        return self._seen[2]
 
-    def _past_forecasts(self, running: RunningSession, panel: BarPanel) -> dict[str, FloatArray]:
-        """Return the forecasts of the completed sessions, in the rows of a panel."""
-        if self._past is None or self._past[0] is not running.complete:
+    def _past_forecasts(self, complete: BarPanel) -> ForecastHistory:
+        """Return the forecasts of the completed sessions."""
+        if self._past is None or self._past[0] is not complete:
             assert self._desk.model is not None  # for the type checker: discussions come after the model
-            self._past = (running.complete, self._desk.model.history(running.complete))
-        fields = {}
-        known = self._past[1]
-        for name, past in zip(("expected_return", "forecast_confidence"), known, strict=True):
-            fields[name] = np.full(panel.shape, np.nan)
-            fields[name][: len(past)] = past
-        return fields
+            self._past = (complete, self._desk.model.history(complete))
+        return self._past[1]
 
-    def _sentiment(self, articles: Sequence[Article], panel: BarPanel) -> FloatArray:
+    def _sentiment(
+        self, articles: Sequence[Article], symbols: Sequence[str], session: np.datetime64
+    ) -> FloatArray:
         """Return the news of the last row; the same while nothing new is printed."""
-        key = (articles, panel.timestamps[-1])
-        if self._heard is None or self._heard[0][0] is not articles or self._heard[0][1] != key[1]:
-            self._heard = (key, news_sentiment(articles, panel.symbols, panel.timestamps[-1:])[-1])
-        return self._heard[1]
+        if self._heard is None or self._heard[0] is not articles or self._heard[1] != session:
+            self._heard = (articles, session, news_sentiment(articles, symbols, np.array([session]))[-1])
+        return self._heard[2]
 
-    async def _look(self, as_of: datetime) -> _Look | None:
+    async def _look(self, as_of: datetime, *, stale: bool = False) -> _Look | None:
         """Return what is seen from inside, None where the other way has to be gone.
 
         That is so with faults or latency, and where a session cannot be forecast at once, as with a history
         that has gaps.
+
+        Parameters
+        ----------
+        as_of : datetime
+        stale : bool
+            Whether forecasts on bars of the session before are wanted as well.
         """
         if not self._direct.is_clear:
             return None
@@ -222,6 +220,8 @@ class DirectResearch:
         running, place = self._direct.running(to_ict(as_of))
         try:
             forecast, at = self._forecasts.at(running, place, model)
+            if stale:
+                forecast.settle(at)
         except (TypeError, InputError) as exc:
             logger.debug("the session of %s is looked at over the wire: %s", running.session, exc)
             return None
@@ -229,10 +229,10 @@ class DirectResearch:
 
     def _coverage(self, forecast: SessionForecast, at: int, as_of: datetime) -> Coverage:
         """Return who has a bar of this session, from when on every board has matched."""
-        behind = forecast.behind[at]
-        if not behind.any() or to_ict(as_of).time() < FIRST_BAR:
+        if not forecast.some_behind[at] or to_ict(as_of).time() < FIRST_BAR:
             return self._all_fresh
-        late = [s for s, is_late in zip(forecast.symbols, behind.tolist(), strict=True) if is_late]
+        behind = forecast.behind[at].tolist()
+        late = [s for s, is_late in zip(forecast.symbols, behind, strict=True) if is_late]
         fresh = tuple(s for s in forecast.symbols if s not in late)
         return Coverage(requested=len(forecast.symbols), fresh=fresh, stale=dict.fromkeys(late, 1))
 
@@ -267,7 +267,8 @@ class _Forecasts:
             opened = (running.instants - running.session).astype("timedelta64[m]").astype(int)
             planned = np.flatnonzero(np.isin(opened, self._minutes))
             places = planned if place in planned else np.array([place])
-            forecast = model.predict_session(running.at(places))
+            beside = next((known for known, _ in self._known.values()), None)
+            forecast = model.predict_session(running.at(places), beside=beside)
             self._known |= {at: (forecast, k) for k, at in enumerate(places.tolist())}
             self._places[forecast] = places
         return self._known[place]
@@ -277,8 +278,7 @@ class _Forecasts:
         if self._scores is None or self._scores[0] is not forecast:
             # Those that a scan finds today. Others, such as news names, are judged alone.
             found = np.flatnonzero(forecast.passing(*self._criteria).any(axis=0)).tolist()
-            ahead = np.where(forecast.behind, np.nan, forecast.expected_return)[:, found]
-            sure = np.where(np.isnan(ahead), np.nan, forecast.confidence[:, found])
+            ahead, sure = (x[:, found] for x in (forecast.today.expected_return, forecast.today.confidence))
             fields = {"expected_return": ahead, "forecast_confidence": sure}
             seen = running.at(self._places[forecast]).select(found) if found else None
             self._scores = (forecast, None if seen is None else SessionScores(seen, fields))
@@ -295,17 +295,3 @@ def _planned_minutes(every_s: Sequence[float]) -> tuple[int, ...]:
                     range(opens.hour * 60 + opens.minute, closes.hour * 60 + closes.minute, int(step))
                 )
     return tuple(sorted(planned))
-
-
-def _case(
-    symbol: str, panel: BarPanel, articles: Sequence[Article], as_of: datetime, coverage: str
-) -> Opportunity:
-    """Return one symbol's case."""
-    last: datetime = panel.timestamps[-1].item()
-    return Opportunity(
-        symbol=symbol,
-        panel=panel,
-        as_of=as_of if last.date() == to_ict(as_of).date() else None,
-        headlines=tuple(a.title for a in articles if symbol in a.symbols),
-        coverage=coverage,
-    )

@@ -1,14 +1,18 @@
 """The simulated exchange looked at from inside gives what it gives over the wire."""
 
-from datetime import date, datetime
+import asyncio
+import random
+from datetime import date, datetime, time, timedelta
 
 import numpy as np
 import pytest
 
 from vnquant import Workbench
+from vnquant.direct_operation import DirectResearch
 from vnquant.errors import EmptyAnswerError, InputError
 from vnquant.market import OHLCV
 from vnquant.models import ForecastModel
+from vnquant.news import article_from
 from vnquant.runtime import ICT, run_virtual
 from vnquant.simulation import (
     DirectActions,
@@ -17,8 +21,11 @@ from vnquant.simulation import (
     DirectQuotes,
     Faults,
     SimulatedExchange,
+    direct,
 )
-from vnquant.sources import Endpoints, HttpClient, RssSource
+from vnquant.simulation.headlines import Headline
+from vnquant.simulation.wire import FEEDS
+from vnquant.sources import Endpoints, HttpClient, NewsFeed, RssSource, merge_feeds
 from vnquant.unattended import run_virtual_span
 
 pytestmark = [pytest.mark.timeout(120)]
@@ -96,6 +103,99 @@ async def test_unchanged_news_is_the_very_same_object(market):
             exchange.clock.set(at=datetime(2025, 6, 2, 21, 0, tzinfo=ICT))
             later = await source.headlines()
             assert later.items[0].published_at > first.items[0].published_at
+
+
+def plain_feed(market, feeds, at):
+    """All feeds read anew, from the stories of the whole window."""
+    stories = market.headlines_at(at, limit=240)
+    return merge_feeds(
+        NewsFeed(tuple(direct._item(name, feed, story) for story in feed.choose(stories)))
+        for name, feed in feeds
+    )
+
+
+async def test_headlines_taken_in_one_by_one_are_those_of_reading_all_feeds_anew(market):
+    drawn = random.Random(3)
+    endpoints = Endpoints.local("http://memory")
+    feeds = [(name, direct._feed_at(url)) for name, url in endpoints.rss]
+    async with (
+        SimulatedExchange(market=market, at="2025-05-29", port=None) as exchange,
+        HttpClient() as client,
+    ):
+        source = DirectNews(DirectMarket(exchange, rows=400), RssSource(client, endpoints), endpoints.rss)
+        at, looked = exchange.now(), 0
+        while at < datetime(2025, 6, 20, tzinfo=ICT):
+            exchange.clock.set(at=at)
+            assert await source.headlines() == plain_feed(market, feeds, at)
+            steps = (60, 600, 600, 3_600, 9_000)
+            leaps = (-5_000, -100_000, 86_400, 216_000)  # a clock may be set
+            at += timedelta(seconds=drawn.choice(steps if drawn.random() < 0.95 else leaps))
+            looked += 1
+        assert looked > 150
+
+
+async def test_before_its_first_session_the_market_prints_nothing(market):
+    endpoints = Endpoints.local("http://memory")
+    before = datetime.combine(market.start, time(0, 0, 1), tzinfo=ICT) - timedelta(days=1)
+    async with (
+        SimulatedExchange(market=market, at="2025-06-02 10:00", port=None) as exchange,
+        HttpClient() as client,
+    ):
+        source = DirectNews(DirectMarket(exchange, rows=400), RssSource(client, endpoints), endpoints.rss)
+        assert (await source.headlines()).items
+        for hours in (0, 12, 23):
+            exchange.clock.set(at=before + timedelta(hours=hours))
+            assert (await source.headlines()).items == ()
+        exchange.clock.set(at=before + timedelta(hours=40))
+        printed = market.headlines_at(exchange.now(), limit=240)
+        assert 0 < len(printed) < 25
+        titles = {item.title for item in (await source.headlines()).items}
+        assert titles == {story.title for story in printed}
+
+
+def test_stories_of_one_second_stand_as_a_merger_of_the_feeds_puts_them():
+    drawn = random.Random(5)
+    opened = datetime(2025, 6, 2, 8, tzinfo=ICT)
+    feeds = [(f"feed {n}", feed) for n, feed in enumerate((*FEEDS.values(), *FEEDS.values()))]
+    stand, stories = direct._Newsstand(feeds), []
+    for minute in range(300):
+        new = [
+            Headline(
+                published_at=opened + timedelta(minutes=minute, seconds=drawn.randrange(2)),
+                title=f"{minute} {place}",
+                summary="",
+                symbol=None,
+                sentiment_truth="neutral",
+                slug=drawn.choice(("a", "b")),
+                number=minute * 10 + place,
+            )
+            for place in range(drawn.randrange(4))
+        ]
+        new.sort(key=lambda story: story.published_at)
+        stand.take(new)
+        stories.extend(new)
+        window = stories[:-241:-1]
+        merged = merge_feeds(
+            NewsFeed(tuple(direct._item(name, feed, story) for story in feed.choose(window)))
+            for name, feed in feeds
+        )
+        assert stand.items == merged.items
+    assert len(stories) > 400
+
+
+@pytest.mark.virtual(start="2025-06-02 08:00")
+async def test_news_judged_one_by_one_is_the_feed_judged_whole(model_cache, quick_predictor, tmp_path):
+    async with Workbench.open(
+        cache_dir=model_cache, predictor=quick_predictor, progress=False, database=tmp_path / "l.db"
+    ) as bench:
+        research, source = bench.orchestrator.research, bench._desk.world.news
+        assert isinstance(research, DirectResearch)
+        for hours in (0, 1, 1, 7, 12, 2, 60, 30):
+            await asyncio.sleep(hours * 3_600)
+            articles = await research.news()
+            assert articles == [article_from(item) for item in (await source.headlines()).items]
+            assert len({article.url for article in articles}) == len(articles) > 100
+            assert await research.news() is articles
 
 
 def test_with_faults_or_latency_the_wire_is_asked(market):

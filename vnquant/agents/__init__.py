@@ -7,8 +7,10 @@ from vnquant.agents.base import Agent
 from vnquant.agents.bear import BearAgent
 from vnquant.agents.bull import BullAgent
 from vnquant.agents.chief import ChiefAgent, default_agents
-from vnquant.agents.discussion import Hearing, Opportunity, discuss_opportunity
+from vnquant.agents.discussion import Opportunity, discuss_opportunity
+from vnquant.agents.hearing import Hearing
 from vnquant.agents.levels import Levels, known_swings
+from vnquant.agents.moment import Moment
 from vnquant.agents.parameters import Parameter, ParameterValue, parameter
 from vnquant.agents.presets import load_preset, save_preset
 from vnquant.agents.risk_doctor import RiskDoctorAgent
@@ -27,6 +29,7 @@ __all__ = (
     "ChiefAgent",
     "Hearing",
     "Levels",
+    "Moment",
     "Note",
     "Opportunity",
     "Parameter",

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from vnquant.agents.base import Agent
-from vnquant.agents.evidence import SIGMA_FLOOR, Bars, Evidence, blend
+from vnquant.agents.blending import blend
+from vnquant.agents.evidence import SIGMA_FLOOR, Bars, Evidence
 from vnquant.agents.levels import Levels, donchian_levels, pivot_levels, swing_levels, volume_profile
 from vnquant.agents.parameters import parameter
 from vnquant.agents.scores import Scores
@@ -59,11 +60,11 @@ class AnalystAgent(Agent):
         return blend(bars, gather(self, bars, observations))
 
     def _forecast(self, bars: Bars) -> Evidence:
-        expected = bars.field("expected_return")
-        confidence = bars.field("forecast_confidence")
+        expected = bars.now(bars.field("expected_return"))
+        confidence = bars.now(bars.field("forecast_confidence"))
         # A forecast that does not say how sure it is counts as a coin flip would.
         sure = np.where(np.isnan(confidence), 0.5, np.clip(confidence, 0.0, 1.0))
-        risk = bars.sigma(self.risk_days) * np.sqrt(_HORIZON)
+        risk = bars.now(bars.sigma(self.risk_days)) * np.sqrt(_HORIZON)
         net = np.sign(expected) * np.maximum(np.abs(expected) - self.cost_pct / 100.0, 0.0)
         reward = net / risk
         return Evidence(
@@ -93,11 +94,15 @@ class AnalystAgent(Agent):
         return self._room(bars, pivot_levels(bars), self.pivots_weight, "weekly pivots")
 
     def _room(self, bars: Bars, levels: Levels, weight: float, method: str) -> Evidence:
-        support, resistance = levels
+        support, resistance, close = (
+            bars.now(levels.support),
+            bars.now(levels.resistance),
+            bars.now(bars.close),
+        )
         # Half a true range is as near as a level can be told; a price that stands still has none, but a tick.
-        blur = np.maximum(0.5 * bars.average_true_range, 0.5 * SIGMA_FLOOR * bars.close)
-        up = np.maximum(resistance - bars.close, 0.0) + blur
-        down = np.maximum(bars.close - support, 0.0) + blur
+        blur = np.maximum(0.5 * bars.now(bars.average_true_range), 0.5 * SIGMA_FLOOR * close)
+        up = np.maximum(resistance - close, 0.0) + blur
+        down = np.maximum(close - support, 0.0) + blur
         return Evidence(
             ratio(up - down, up + down),
             weight,
@@ -107,9 +112,10 @@ class AnalystAgent(Agent):
 
     def _profile(self, bars: Bars) -> Evidence:
         support, resistance, overhead = volume_profile(bars, self.profile_days)
+        close = bars.now(bars.close)
         # With nothing traded above there is no resistance: as far away as the support below, at least.
-        open_above = np.where(np.isnan(resistance), 2.0 * bars.close - support, resistance)
-        open_below = np.where(np.isnan(support), 2.0 * bars.close - resistance, support)
+        open_above = np.where(np.isnan(resistance), 2.0 * close - support, resistance)
+        open_below = np.where(np.isnan(support), 2.0 * close - resistance, support)
         room = self._room(bars, Levels(open_below, open_above), self.profile_weight, "")
         strength = 0.5 * room.strength + 0.5 * (1.0 - 2.0 * overhead)
         return Evidence(

@@ -15,6 +15,7 @@ one stock at one instant is derived from it, so that live decisions and research
 from __future__ import annotations
 
 import asyncio
+import math
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -27,7 +28,7 @@ from vnquant.agents.parameters import Parameter, ParameterValue, check_parameter
 from vnquant.agents.scores import BoolArray, Scores, ScoresAt
 from vnquant.agents.signals import AgentSignal, StockData, row_time
 from vnquant.errors import AgentError
-from vnquant.market.actions import Action, action_of
+from vnquant.market.actions import action_of
 from vnquant.market.panel import BarPanel
 
 if TYPE_CHECKING:
@@ -51,6 +52,9 @@ class Agent(ABC):
     per_symbol : bool
         Class attribute. True promises that the score of a symbol depends on the bars of that symbol alone, so
         that `analyze` need not compute the rest of the market. False is always right.
+    judges_latest : bool
+        Class attribute, not inherited. True promises that `score` asks nothing of a market but what
+        `LatestBars` knows of its last row, so that a replay need not show it the rows before.
 
     Raises
     ------
@@ -72,12 +76,15 @@ class Agent(ABC):
 
     name: ClassVar[str] = ""
     per_symbol: ClassVar[bool] = False
+    judges_latest: ClassVar[bool] = False
     _declared: ClassVar[Mapping[str, Parameter]] = MappingProxyType({})
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "name" not in vars(cls):
             cls.name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__.removesuffix("Agent")).lower()
+        # A subclass may look back where its base did not, so it has to say so itself.
+        cls.judges_latest = vars(cls).get("judges_latest", False)
         cls._declared = MappingProxyType(declared_on(cls))
 
     def __init__(self, **parameters: Any) -> None:
@@ -148,26 +155,21 @@ class Agent(ABC):
     def signal_at(self, at: ScoresAt, data: StockData, *, parameters: dict[str, Any]) -> AgentSignal:
         """Return the signal that the scores at a point give for the stock at the last row of its data."""
         scores, row, column = at
-        score = float(scores.score[row, column])
-        silent = not np.isfinite(score)
-        sizes = scores.position_fraction
-        size = None if sizes is None or silent else float(sizes[row, column])
+        point = scores.point(row, column)
+        silent = math.isnan(point.score)
+        size = None if scores.position_fraction is None or silent else scores.position_fraction[row, column]
         return AgentSignal(
             agent=self.name,
             symbol=data.symbol,
             as_of=data.known_at,
-            action=Action.HOLD if silent else action_of(score),
-            score=score,
-            confidence=float(scores.certainty[row, column]),
-            reasons=_silence(data) if silent else scores.reasons(row, column),
+            action=action_of(point.score),
+            score=point.score,
+            confidence=point.confidence,
+            reasons=_silence(data) if silent else point.reasons,
             parameters=parameters,
-            contributions={
-                name: amount
-                for name, part in scores.parts.items()
-                if np.isfinite(amount := part.at(row, column))
-            },
-            vetoed=bool(scores.veto is not None and scores.veto[row, column]),
-            position_fraction=size,
+            contributions=point.contributions,
+            vetoed=scores.veto is not None and bool(scores.veto[row, column]),
+            position_fraction=None if size is None else float(size),
         )
 
     def needed(self, data: StockData) -> StockData:

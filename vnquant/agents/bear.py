@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from vnquant.agents.base import Agent
+from vnquant.agents.blending import blend
 from vnquant.agents.bull import up_volume_share
-from vnquant.agents.evidence import SIGMA_FLOOR, Bars, Evidence, blend, ramp
+from vnquant.agents.evidence import SIGMA_FLOOR, Bars, Evidence, ramp
 from vnquant.agents.parameters import parameter
 from vnquant.agents.scores import Scores
 from vnquant.agents.study import bars_of, gather
@@ -68,10 +69,11 @@ class BearAgent(Agent):
         return blend(bars, gather(self, bars, observations))
 
     def _overbought(self, bars: Bars) -> Evidence:
-        strength_index = rsi(bars.close, self.rsi_days)
-        middle = sma(bars.close, self.stretch_days)
-        spread = np.maximum(ratio(rolling_std(bars.close, self.stretch_days), middle), SIGMA_FLOOR)
-        stretch = (ratio(bars.close, middle) - 1.0) / spread
+        strength_index = bars.now(rsi(bars.close, self.rsi_days))
+        middle = bars.now(sma(bars.close, self.stretch_days))
+        deviation = bars.now(rolling_std(bars.close, self.stretch_days))
+        spread = np.maximum(ratio(deviation, middle), SIGMA_FLOOR)
+        stretch = (ratio(bars.now(bars.close), middle) - 1.0) / spread
         hot = 0.5 * ramp(strength_index, self.overbought_rsi, self.overbought_rsi + 15.0) + 0.5 * ramp(
             stretch, 1.5, 3.0
         )
@@ -91,9 +93,9 @@ class BearAgent(Agent):
         )
 
     def _breakdown(self, bars: Bars) -> Evidence:
-        bottom = shift(rolling_min(bars.low, self.breakdown_days))
-        distance = bars.close - bottom
-        height = ratio(distance, 3.0 * bars.average_true_range)
+        bottom = bars.now(shift(rolling_min(bars.low, self.breakdown_days)))
+        distance = bars.now(bars.close) - bottom
+        height = ratio(distance, 3.0 * bars.now(bars.average_true_range))
         return Evidence(
             np.clip(height - 0.8, -1.0, self.relief),
             self.breakdown_weight,
@@ -112,7 +114,7 @@ class BearAgent(Agent):
         # W. O'Neil's distribution day: a fall of 0.2 % or more on more volume than the day before. Both edges
         # are softened, so that a lot more or less does not turn a day into one.
         sold = ramp(-move, 0.001, 0.003) * ramp(more, 0.95, 1.05)
-        count = self.distribution_days * rolling_mean(sold, self.distribution_days)
+        count = self.distribution_days * bars.now(rolling_mean(sold, self.distribution_days))
         falling = 1.0 - up_volume_share(bars, self.distribution_days)
         usual = 0.2 * self.distribution_days
         strength = -0.5 * np.tanh((count - usual) / 2.5) - 0.5 * np.tanh(5.0 * (falling - 0.5))
@@ -126,7 +128,7 @@ class BearAgent(Agent):
     def _drawdown(self, bars: Bars) -> Evidence:
         depth = self._depth(bars)
         # The mean drawdown from the high of n bars of a random walk is about 0.8 sigma sqrt(n).
-        usual = 0.8 * bars.sigma(self.drawdown_days) * np.sqrt(self.drawdown_days)
+        usual = 0.8 * bars.now(bars.sigma(self.drawdown_days)) * np.sqrt(self.drawdown_days)
         return Evidence(
             np.minimum(-np.tanh(-depth / usual - 1.0), self.relief),
             self.drawdown_weight,
@@ -135,4 +137,5 @@ class BearAgent(Agent):
         )
 
     def _depth(self, bars: Bars) -> FloatArray:
-        return ratio(bars.close, rolling_max(bars.close, self.drawdown_days)) - 1.0
+        top = bars.now(rolling_max(bars.close, self.drawdown_days))
+        return ratio(bars.now(bars.close), top) - 1.0

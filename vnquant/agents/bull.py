@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from vnquant.agents.base import Agent
-from vnquant.agents.evidence import Bars, Evidence, blend, ramp
+from vnquant.agents.blending import blend
+from vnquant.agents.evidence import Bars, Evidence, ramp
 from vnquant.agents.parameters import parameter
 from vnquant.agents.scores import Scores
 from vnquant.agents.study import bars_of, gather
@@ -64,8 +65,8 @@ class BullAgent(Agent):
         return blend(bars, gather(self, bars, observations))
 
     def _momentum(self, bars: Bars) -> Evidence:
-        change = returns(bars.close, self.momentum_days)
-        sigmas = change / (bars.sigma(self.momentum_days) * np.sqrt(self.momentum_days))
+        change = bars.now(returns(bars.close, self.momentum_days))
+        sigmas = change / (bars.now(bars.sigma(self.momentum_days)) * np.sqrt(self.momentum_days))
         return Evidence(
             self._doubted(np.tanh(sigmas / 1.5)),
             self.momentum_weight,
@@ -74,10 +75,10 @@ class BullAgent(Agent):
         )
 
     def _trend(self, bars: Bars) -> Evidence:
-        fast, slow = sma(bars.close, self.fast_days), sma(bars.close, self.slow_days)
+        fast, slow = (bars.now(sma(bars.close, days)) for days in (self.fast_days, self.slow_days))
         gap = ratio(fast, slow) - 1.0
         # The two averages are centred (slow - fast) / 2 bars apart: a random walk parts them by its root.
-        reach = bars.sigma(self.slow_days) * np.sqrt(0.5 * (self.slow_days - self.fast_days))
+        reach = bars.now(bars.sigma(self.slow_days)) * np.sqrt(0.5 * (self.slow_days - self.fast_days))
         text = "SMA{fast:.0f} {gap:.1f} % {side} SMA{slow:.0f}"
         return Evidence(
             self._doubted(np.tanh(gap / reach)),
@@ -88,11 +89,11 @@ class BullAgent(Agent):
         )
 
     def _breakout(self, bars: Bars) -> Evidence:
-        top = shift(rolling_max(bars.high, self.breakout_days))
-        distance = bars.close - top
+        top = bars.now(shift(rolling_max(bars.high, self.breakout_days)))
+        distance = bars.now(bars.close) - top
         # At the old high the case is nearly made; three true ranges below it there is none.
-        strength = np.clip(0.8 + ratio(distance, 3.0 * bars.average_true_range), -0.5, 1.0)
-        burst = ratio(bars.volume, shift(sma(bars.volume, self.breakout_days)))
+        strength = np.clip(0.8 + ratio(distance, 3.0 * bars.now(bars.average_true_range)), -0.5, 1.0)
+        burst = ratio(bars.now(bars.volume), bars.now(shift(sma(bars.volume, self.breakout_days))))
         # Without a volume to compare with, it is taken as usual. A new high on thin volume is believed half.
         burst = np.where(np.isnan(burst), 1.0, burst)
         belief = 0.5 + 0.5 * ramp(burst, 0.5, 1.5)
@@ -129,4 +130,4 @@ def up_volume_share(bars: Bars, days: int) -> FloatArray:
     moved = np.where(np.isnan(move) | (move == 0.0), 0.0, bars.volume)
     moved = np.where(np.isnan(move), np.nan, moved)
     rising = np.where(move > 0.0, moved, np.where(np.isnan(move), np.nan, 0.0))
-    return ratio(rolling_sum(rising, days), rolling_sum(moved, days))
+    return ratio(bars.now(rolling_sum(rising, days)), bars.now(rolling_sum(moved, days)))

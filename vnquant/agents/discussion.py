@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-import numpy as np
-
 from vnquant.agents.base import Agent
 from vnquant.agents.chief import ChiefAgent, check_names
-from vnquant.agents.scores import Scores, ScoresAt
 from vnquant.agents.signals import AgentSignal, StockData
-from vnquant.agents.study import SharedPanel
 from vnquant.errors import AgentError, InputError
 from vnquant.market.panel import BarPanel
 
-__all__ = ("Hearing", "Opportunity", "discuss_opportunity")
+__all__ = ("Opportunity", "check_signal", "discuss_opportunity", "gone_without", "verdict_of", "who_is_asked")
 
 logger = logging.getLogger(__name__)
 
@@ -96,7 +93,7 @@ async def discuss_opportunity(
     InputError
         If no agent is given, two bear one name, or the time is not positive.
     """
-    head, asked = _who(agents, chief)
+    head, asked = who_is_asked(agents, chief)
     if not timeout_s > 0:
         raise InputError(f"timeout_s={timeout_s}: agents need some time, such as 5.0.")
     data = opportunity.stock_data()
@@ -112,81 +109,12 @@ async def discuss_opportunity(
         name: "ended without an answer: it was cancelled from within" if task.cancelled() else task.result()
         for name, task in tasks.items()
     }
-    return _verdict(head, answers, data, opportunity)
+    return verdict_of(head, answers, data, opportunity.coverage)
 
 
-class Hearing:
-    """Discussions computed here and now, one agent after the other: for replays, where nobody waits.
-
-    The verdicts are those of `discuss_opportunity`. There is no thread and no time limit, and agents that
-    look at the whole market judge each panel once, whichever stocks are discussed on it. An agent that
-    overrides `analyze` needs `discuss_opportunity`.
-    """
-
-    def __init__(self) -> None:
-        self._panel: BarPanel | None = None
-        self._judged: dict[Agent, tuple[StockData, Scores]] = {}
-
-    def discuss(
-        self,
-        opportunity: Opportunity,
-        agents: Sequence[Agent] | None = None,
-        chief: ChiefAgent | None = None,
-        *,
-        scored: Callable[[Agent], ScoresAt | None] = lambda agent: None,
-    ) -> AgentSignal:
-        """Return the Chief's verdict on an opportunity.
-
-        Parameters
-        ----------
-        opportunity : Opportunity
-        agents : sequence of Agent, optional
-            The Chief's own agents by default.
-        chief : ChiefAgent, optional
-        scored : callable, optional
-            Returns scores of an agent that are known already, and where in them this case stands; None where
-            they are not.
-
-        Raises
-        ------
-        InputError
-            If no agent is given, or two bear one name.
-        """
-        head, asked = _who(agents, chief)
-        if opportunity.panel is not self._panel:
-            self._panel, self._judged = opportunity.panel, {}
-        data = opportunity.stock_data()
-        alone: StockData | None = None
-        answers: dict[str, AgentSignal | str] = {}
-        for agent in asked:
-            try:
-                known = scored(agent)
-                if known is not None:
-                    signal = agent.signal_at(known, data, parameters=dict(agent.parameters))
-                elif agent.per_symbol:
-                    # Those that look at the stock alone share what they work out on it.
-                    if alone is None:
-                        alone = StockData(SharedPanel.of(data.alone().panel), data.symbol, data.as_of)
-                    signal = agent.signal(alone)
-                else:
-                    signal = self._signal(agent, data)
-                _check_signal(signal, agent, data)
-            except Exception as exc:  # noqa: BLE001 - one agent's failure must not become the others'
-                answers[agent.name] = _gone_without(agent, data, f"{type(exc).__name__}: {exc}")
-            else:
-                answers[agent.name] = signal
-        return _verdict(head, answers, data, opportunity)
-
-    def _signal(self, agent: Agent, data: StockData) -> AgentSignal:
-        if agent not in self._judged:
-            seen = agent.needed(data)
-            self._judged[agent] = (seen, agent.scored(seen.panel))
-        seen, scores = self._judged[agent]
-        here = StockData(seen.panel, data.symbol, data.as_of)
-        return agent.signal_at(ScoresAt(scores, -1, here.column), here, parameters=dict(agent.parameters))
-
-
-def _who(agents: Sequence[Agent] | None, chief: ChiefAgent | None) -> tuple[ChiefAgent, tuple[Agent, ...]]:
+def who_is_asked(
+    agents: Sequence[Agent] | None, chief: ChiefAgent | None
+) -> tuple[ChiefAgent, tuple[Agent, ...]]:
     """Return the Chief and who is asked, checked."""
     head = ChiefAgent() if chief is None else chief
     asked = head.agents if agents is None else tuple(agents)
@@ -196,8 +124,8 @@ def _who(agents: Sequence[Agent] | None, chief: ChiefAgent | None) -> tuple[Chie
     return head, asked
 
 
-def _verdict(
-    head: ChiefAgent, answers: Mapping[str, AgentSignal | str], data: StockData, opportunity: Opportunity
+def verdict_of(
+    head: ChiefAgent, answers: Mapping[str, AgentSignal | str], data: StockData, coverage: str
 ) -> AgentSignal:
     """Let the Chief combine signals, and name those who gave none with the reason."""
     return head.combine(
@@ -206,7 +134,7 @@ def _verdict(
         as_of=data.known_at,
         expected=list(answers),
         missing={name: answer for name, answer in answers.items() if isinstance(answer, str)},
-        coverage=opportunity.coverage,
+        coverage=coverage,
     )
 
 
@@ -215,22 +143,23 @@ async def _ask(agent: Agent, data: StockData, timeout_s: float) -> AgentSignal |
     try:
         async with asyncio.timeout(timeout_s) as deadline:
             signal = await agent.analyze(data)
-        _check_signal(signal, agent, data)
+        check_signal(signal, agent, data)
     except Exception as exc:  # noqa: BLE001 - the border where one agent's failure must not become the others'
         if isinstance(exc, TimeoutError) and deadline.expired():
             reason = f"no answer within {timeout_s:g} s"
         else:
             reason = f"{type(exc).__name__}: {exc}"
-        return _gone_without(agent, data, reason)
+        return gone_without(agent, data, reason)
     return signal
 
 
-def _gone_without(agent: Agent, data: StockData, reason: str) -> str:
+def gone_without(agent: Agent, data: StockData, reason: str) -> str:
+    """Note that a discussion goes on without an agent, and return the reason."""
     logger.warning("discussion of %s goes on without %s: %s", data.symbol, agent.name, reason)
     return reason
 
 
-def _check_signal(signal: AgentSignal, agent: Agent, data: StockData) -> None:
+def check_signal(signal: AgentSignal, agent: Agent, data: StockData) -> None:
     """Raise AgentError where an overridden `analyze` returned something the Chief cannot weigh."""
     if not isinstance(signal, AgentSignal):
         raise AgentError(f"analyze returned {type(signal).__name__}, not an AgentSignal")
@@ -242,7 +171,7 @@ def _check_signal(signal: AgentSignal, agent: Agent, data: StockData) -> None:
     if not signal.has_opinion:
         return
     if not (
-        -1.0 <= signal.score <= 1.0 and np.isfinite(signal.confidence) and 0.0 <= signal.confidence <= 1.0
+        -1.0 <= signal.score <= 1.0 and math.isfinite(signal.confidence) and 0.0 <= signal.confidence <= 1.0
     ):
         raise AgentError(
             f"score {signal.score:g} or confidence {signal.confidence:g} is out of bounds (-1..1 and 0..1)"

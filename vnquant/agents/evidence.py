@@ -7,25 +7,21 @@ grows with their strength and agreement and shrinks with what is missing.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 
 import numpy as np
 
-from vnquant.agents.scores import Part, Scores
-from vnquant.features.indicators import atr, returns, rolling_std
+from vnquant.agents.scores import BoolArray
+from vnquant.features.indicators import atr, ratio, returns, rolling_std, shift, sma
 from vnquant.market.bars import FloatArray
 from vnquant.market.panel import BarPanel
 
-__all__ = ("SIGMA_FLOOR", "Bars", "Evidence", "blend", "ramp")
+__all__ = ("SIGMA_FLOOR", "Bars", "Evidence", "log_of", "ramp")
 
 # A day's volatility below this is that of a price which hardly trades; dividing by it would shout.
 SIGMA_FLOOR = 0.002
-# Confidence of evidence that says nothing either way, and what strength and agreement add to it.
-_CONFIDENCE_BASE = 0.2
-_CONFIDENCE_STRENGTH = 0.4
-_CONFIDENCE_AGREEMENT = 0.4
 _ARRAYS_KEPT = 12  # derived arrays that the bars of one panel hold on to
 
 
@@ -33,10 +29,17 @@ class Bars:
     """The bars of a panel with each symbol's gaps squeezed out, so that windows count bars and not rows.
 
     `volume` is that of whole days: the running session is scaled by the usual time-of-day curve.
+
+    Parameters
+    ----------
+    panel : BarPanel
+    by_point : bool
+        Whether single points of the scores are asked for rather than arrays of all.
     """
 
-    def __init__(self, panel: BarPanel) -> None:
+    def __init__(self, panel: BarPanel, *, by_point: bool = False) -> None:
         self.panel = panel
+        self.by_point = by_point
         present = panel.present
         self._missing = ~present
         self._complete = bool(present.all())
@@ -55,6 +58,11 @@ class Bars:
         self.close = self.squeeze(panel.close)
         self.volume = self.squeeze(panel.full_day_volume)
         self._kept: dict[Hashable, FloatArray] = {}
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the scores that are made of these bars."""
+        return self.close.shape
 
     def squeeze(self, x: FloatArray) -> FloatArray:
         """Return x of the panel's rows with the gaps taken out: bars at the top, NaN below them."""
@@ -76,13 +84,39 @@ class Bars:
         """Return the rows of x that scores are made of: all of them."""
         return x
 
+    def now(self, x: FloatArray) -> FloatArray:
+        """Return x as far as scores are made of it, once no window looks back on it any more.
+
+        Of a whole panel that is all of it. Of a session it is a plain array of the last rows, which is much
+        cheaper to compute with than one that knows the history behind them.
+        """
+        return x
+
     def spread_value(self, x: FloatArray | float) -> FloatArray | float:
         """Return `spread(x)`, and a plain number as it is."""
         return self.spread(x) if isinstance(x, np.ndarray) else x
 
+    def spread_point(self, x: FloatArray | float, row: int, column: int) -> float:
+        """Return `spread_value(x)` at one point of the scores."""
+        if not isinstance(x, np.ndarray):
+            return float(x)
+        if self._complete:
+            return float(
+                np.broadcast_to(x, self.shape)[row, column] if x.shape != self.shape else x[row, column]
+            )
+        return math.nan if self._missing[row, column] else float(x.take(self._spreading[row, column]))
+
+    def spread_flag(self, x: BoolArray) -> BoolArray:
+        """Return the squeezed flag in the panel's rows, False where no bar exists."""
+        return x if self._complete else x.take(self._spreading) & ~self._missing
+
     def field(self, name: str) -> FloatArray:
         """Return an optional field of the panel without the gaps, all NaN where it is not carried."""
         return self.squeeze(self.panel.get(name))
+
+    def history(self, name: str) -> FloatArray:
+        """Return a field as `field` does, to look back on: where only its last row is known it is refused."""
+        return self.field(name)
 
     def keep(self, key: Hashable, make: Callable[[], FloatArray]) -> FloatArray:
         """Return an array that several observations need, made once; not to be written to.
@@ -105,6 +139,26 @@ class Bars:
     def moves(self) -> FloatArray:
         """One-bar returns."""
         return self.keep("moves", lambda: returns(self.close))
+
+    def before(self, key: Hashable, make: Callable[[Bars], FloatArray]) -> FloatArray:
+        """Return what `make` gives of the bars as it stood one bar earlier: what was usual before each bar.
+
+        The key must name all that it is made from besides the bars.
+        """
+        return shift(make(self))
+
+    def returns(self, days: int) -> FloatArray:
+        """Return the return over `days` bars."""
+        return returns(self.close, days)
+
+    def over_average(self, days: int) -> FloatArray:
+        """Return how far the close stands above the mean of the last `days` closes, 0.01 for one per cent."""
+        return ratio(self.close, sma(self.close, days)) - 1.0
+
+    @property
+    def log_volume(self) -> FloatArray:
+        """Logarithm of the volume, NaN where nothing was traded."""
+        return self.keep("log volume", lambda: log_of(self.volume))
 
     @property
     def average_true_range(self) -> FloatArray:
@@ -148,55 +202,13 @@ class Evidence:
     optional: bool = False
 
 
-def blend(bars: Bars, evidence: Mapping[str, Evidence]) -> Scores:
-    """Return the weighted mean of the evidence, with a confidence and a part for each.
-
-    With weights w and strengths e over what is there, ::
-
-        score      = sum(w e) / sum(w)
-        confidence = coverage x (0.2 + 0.4 sum(w |e|) / sum(w) + 0.4 |score|)
-
-    where coverage is the share of the weight of required evidence that could be observed.
-    """
-    shape = bars.final(bars.close).shape
-    total, score, strength = np.zeros(shape), np.zeros(shape), np.zeros(shape)
-    beyond = np.zeros(shape)
-    wanted: FloatArray | float = 0.0
-    amounts: dict[str, FloatArray] = {}
-    for name, one in evidence.items():
-        observed = bars.final(one.strength)
-        said = one.weight if isinstance(one.weight, int | float) else bars.final(one.weight)
-        there = ~np.isnan(observed)
-        weight = said * there
-        amounts[name] = said * observed
-        heard = np.where(there, amounts[name], 0.0)
-        total += weight
-        score += heard
-        strength += np.abs(heard, out=heard)
-        if one.optional:
-            beyond += weight
-        else:
-            wanted = wanted + said
-    share = np.divide(1.0, total, out=np.full(shape, np.nan), where=total > 0.0)
-    score *= share
-    strength *= share
-    confidence = _CONFIDENCE_BASE + _CONFIDENCE_STRENGTH * strength + _CONFIDENCE_AGREEMENT * np.abs(score)
-    confidence *= np.divide(total - beyond, wanted, out=np.ones(shape), where=np.asarray(wanted) > 0.0)
-    final = bars.spread(score)
-    parts = {
-        name: Part(
-            bars.spread(np.multiply(amounts[name], share, out=amounts[name])),
-            one.text,
-            values={key: partial(bars.spread_value, value) for key, value in one.values.items()},
-            against=one.against,
-            absent=one.absent,
-        )
-        for name, one in evidence.items()
-    }
-    return Scores(final, np.where(np.isnan(final), 0.0, bars.spread(confidence)), parts)
-
-
 def ramp(x: FloatArray, low: float, high: float) -> FloatArray:
     """Return 0 at `low` and below, 1 at `high` and above, and a straight line between."""
     clipped: FloatArray = np.clip((x - low) / (high - low), 0.0, 1.0)
     return clipped
+
+
+def log_of(x: FloatArray) -> FloatArray:
+    """Return the natural logarithm, NaN where x is not positive."""
+    logarithm: FloatArray = np.log(x, out=np.full(x.shape, np.nan), where=x > 0.0)
+    return logarithm

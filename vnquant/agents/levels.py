@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from vnquant.agents.evidence import Bars
-from vnquant.features.forks import Forked, as_array, as_forked
+from vnquant.features.forks import Forked, as_forked
 from vnquant.features.indicators import carried, ratio, rolling_max, rolling_min, rolling_sum, shift
 from vnquant.market.bars import FloatArray
 from vnquant.market.panel import BarPanel
@@ -48,7 +48,8 @@ def pivot_levels(bars: Bars) -> Levels:
     """
     high = shift(rolling_max(bars.high, _WEEK_BARS))
     low = shift(rolling_min(bars.low, _WEEK_BARS))
-    pivot = (high + low + shift(bars.close)) / 3.0
+    high, low, close = bars.now(high), bars.now(low), bars.now(shift(bars.close))
+    pivot = (high + low + close) / 3.0
     return Levels(2.0 * pivot - high, 2.0 * pivot - low)
 
 
@@ -125,8 +126,7 @@ def _profile_of_forks(bars: Bars, days: int, price: Forked, volume: FloatArray) 
     for lag in range(0, days - _WEEK_BARS + 1, _WEEK_BARS):
         _add_block(sums, close, price.shift(lag).last, traded.shift(lag).last)
     above, above_value, below, below_value = sums
-    levels = (ratio(below_value, below), ratio(above_value, above), ratio(above, above + below))
-    return Profile(*(as_array(Forked.ending(price.rows, level)) for level in levels))
+    return Profile(ratio(below_value, below), ratio(above_value, above), ratio(above, above + below))
 
 
 def _add_block(sums: FloatArray, close: FloatArray, level: FloatArray, traded: FloatArray) -> None:

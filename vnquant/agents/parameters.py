@@ -51,7 +51,7 @@ class Parameter:
         self.name = name
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
-        return self if instance is None else instance.parameters[self.name]
+        return self if instance is None else instance._parameters[self.name]
 
     def __set__(self, instance: Any, value: Any) -> None:
         raise ParameterError(

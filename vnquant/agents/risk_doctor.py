@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 
 from vnquant.agents.base import Agent
-from vnquant.agents.evidence import Bars, Evidence, blend
+from vnquant.agents.blending import blend
+from vnquant.agents.evidence import Bars, Evidence
 from vnquant.agents.parameters import parameter
 from vnquant.agents.scores import Note, Scores
 from vnquant.agents.study import bars_of, gather
@@ -89,10 +90,9 @@ class RiskDoctorAgent(Agent):
     def score(self, panel: BarPanel) -> Scores:
         """Return the risk of every row and symbol, with vetoes and position sizes."""
         bars = bars_of(panel)
-        sigma = bars.sigma(self.volatility_days)
-        value = self._value(bars)
-        floored = bars.keep(
-            "floored", lambda: rolling_sum(self._locked_down(bars), _LOCK_WINDOW, min_count=1)
+        sigma, value = bars.now(bars.sigma(self.volatility_days)), self._value(bars)
+        floored = bars.now(
+            bars.keep("floored", lambda: rolling_sum(self._locked_down(bars), _LOCK_WINDOW, min_count=1))
         )
         observations = {
             "volatility": self._volatility,
@@ -100,46 +100,47 @@ class RiskDoctorAgent(Agent):
             "gaps": self._gaps,
             "locks": self._locks,
         }
-        scores = blend(bars, gather(self, bars, observations))
         yearly = 100.0 * sigma * np.sqrt(_SESSIONS_A_YEAR)
         thin, wild, stuck = (
-            value < self.veto_value_bn * 1e9,
-            yearly > self.veto_volatility_pct,
-            floored >= 1.0,
+            bars.spread_flag(value < self.veto_value_bn * 1e9),
+            bars.spread_flag(yearly > self.veto_volatility_pct),
+            bars.spread_flag(floored >= 1.0),
         )
-        flags = [bars.spread(each.astype(np.float64)) == 1.0 for each in (thin, wild, stuck)]
         size = bars.spread(self._position(sigma, value))
-        return replace(
-            scores,
+        return blend(
+            bars,
+            gather(self, bars, observations),
             notes=(
                 Note(
-                    flags[0],
+                    thin,
                     "veto: trades {value:,.1f} bn VND a day, less than {bound:g}",
-                    values={"value": bars.spread(value / 1e9), "bound": self.veto_value_bn},
+                    values={"value": lambda: bars.spread(value / 1e9), "bound": self.veto_value_bn},
                     urgent=True,
                 ),
                 Note(
-                    flags[1],
+                    wild,
                     "veto: volatility {yearly:.0f} % a year, above {bound:g} %",
-                    values={"yearly": bars.spread(yearly), "bound": self.veto_volatility_pct},
+                    values={"yearly": lambda: bars.spread(yearly), "bound": self.veto_volatility_pct},
                     urgent=True,
                 ),
                 Note(
-                    flags[2],
+                    stuck,
                     "veto: locked at its floor on {days:.0f} of the last 5 sessions, a stop could not sell",
-                    values={"days": bars.spread(floored)},
+                    values={"days": lambda: bars.spread(floored)},
                     urgent=True,
                 ),
                 Note(
-                    np.isfinite(size), "position up to {size:.1f} % of equity", values={"size": 100.0 * size}
+                    np.isfinite(size),
+                    "position up to {size:.1f} % of equity",
+                    values={"size": lambda: 100.0 * size},
                 ),
             ),
-            veto=flags[0] | flags[1] | flags[2],
+            veto=thin | wild | stuck,
             position_fraction=size,
         )
 
     def _volatility(self, bars: Bars) -> Evidence:
-        sigma = bars.sigma(self.volatility_days)
+        sigma = bars.now(bars.sigma(self.volatility_days))
         yearly = 100.0 * sigma * np.sqrt(_SESSIONS_A_YEAR)
         return Evidence(
             -np.tanh(np.log(yearly / self.usual_volatility_pct) / 0.6),
@@ -151,7 +152,8 @@ class RiskDoctorAgent(Agent):
     def _value(self, bars: Bars) -> FloatArray:
         """Return the value traded on a usual day, VND."""
         traded = bars.keep("traded", lambda: bars.close * bars.volume)
-        return bars.keep(("traded", self.liquidity_days), lambda: rolling_mean(traded, self.liquidity_days))
+        days = self.liquidity_days
+        return bars.now(bars.keep(("traded", days), lambda: rolling_mean(traded, days)))
 
     def _liquidity(self, bars: Bars) -> Evidence:
         value = self._value(bars)
@@ -166,7 +168,7 @@ class RiskDoctorAgent(Agent):
 
     def _gaps(self, bars: Bars) -> Evidence:
         gap = np.abs(ratio(bars.open, shift(bars.close)) - 1.0)
-        usual = 100.0 * rolling_mean(gap, self.gap_days)
+        usual = 100.0 * bars.now(rolling_mean(gap, self.gap_days))
         # Half a per cent between close and open is ordinary on HOSE; one and a half is not.
         return Evidence(
             np.tanh(1.5 * (0.7 - usual)),
@@ -176,8 +178,8 @@ class RiskDoctorAgent(Agent):
         )
 
     def _locks(self, bars: Bars) -> Evidence:
-        up = rolling_sum(self._locked_up(bars), self.lock_days)
-        down = rolling_sum(self._locked_down(bars), self.lock_days)
+        up = bars.now(rolling_sum(self._locked_up(bars), self.lock_days))
+        down = bars.now(rolling_sum(self._locked_down(bars), self.lock_days))
         # A floor day traps the holder, a ceiling day only the buyer.
         return Evidence(
             0.5 - 1.5 * np.tanh((down + 0.5 * up) / 4.0),
@@ -216,8 +218,11 @@ def _near(bars: Bars) -> FloatArray:
     return _LOCK_SHARE * _bands(bars.panel.symbols)
 
 
+@lru_cache(maxsize=128)
 def _bands(symbols: tuple[str, ...]) -> FloatArray:
     """Return each symbol's daily limit as a fraction; that of HOSE, the narrowest, for symbols not listed."""
     universe = load_universe()
     exchanges = [universe[s].exchange if s in universe else Exchange.HOSE for s in symbols]
-    return np.array([band_pct(exchange) / 100.0 for exchange in exchanges])
+    bands = np.array([band_pct(exchange) / 100.0 for exchange in exchanges])
+    bands.flags.writeable = False
+    return bands

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -13,7 +15,8 @@ import numpy.typing as npt
 from vnquant.errors import AgentError
 from vnquant.market.bars import FloatArray
 
-__all__ = ("BoolArray", "Note", "Part", "Scores", "ScoresAt")
+__all__ = ("BoolArray", "Note", "Part", "Point", "Scores", "ScoresAt", "in_words", "within_point")
+
 
 Value = FloatArray | float | Callable[[], FloatArray | float]
 BoolArray = npt.NDArray[np.bool_]
@@ -57,7 +60,7 @@ class Part:
     def describe(self, row: int, column: int) -> str:
         """Return the text with the numbers of one point, "" where there is nothing to say."""
         amount = self.at(row, column)
-        if not np.isfinite(amount):
+        if not math.isfinite(amount):
             return self.absent
         return _fill(self.against if amount < 0 and self.against else self.text, self.values, row, column)
 
@@ -164,17 +167,25 @@ class Scores:
 
     def reasons(self, row: int, column: int, *, at_least: float = 0.005) -> tuple[str, ...]:
         """Return the parts in words at one point, weightiest first, then what is absent, amid the notes."""
-        said = [(part.at(row, column), part.describe(row, column)) for part in self.parts.values()]
-        heard = [(amount, text) for amount, text in said if np.isfinite(amount) and text]
-        heard.sort(key=lambda pair: -abs(pair[0]))
-        # Where nothing weighs enough, the weightiest part still says what was looked at.
-        heard = [pair for pair in heard if abs(pair[0]) >= at_least] or heard[:1]
-        remarks = [(note.urgent, note.describe(row, column)) for note in self.notes]
-        return (
-            *(text for urgent, text in remarks if urgent and text),
-            *(text for _, text in heard),
-            *(text for amount, text in said if amount != amount and text),
-            *(text for urgent, text in remarks if not urgent and text),
+        said = [
+            (part.at(row, column), part.absent, partial(part.describe, row, column))
+            for part in self.parts.values()
+        ]
+        return in_words(said, self.remarks(row, column), at_least=at_least)
+
+    def remarks(self, row: int, column: int) -> list[tuple[bool, str]]:
+        """Return the notes in words at one point, "" where one is not true, each with its urgency."""
+        return [(note.urgent, note.describe(row, column)) for note in self.notes]
+
+    def point(self, row: int, column: int) -> Point:
+        """Return all that is said at one point."""
+        score = float(self.score[row, column])
+        amounts = {name: part.at(row, column) for name, part in self.parts.items()}
+        return Point(
+            score,
+            float(self.certainty[row, column]),
+            {name: amount for name, amount in amounts.items() if math.isfinite(amount)},
+            () if math.isnan(score) else self.reasons(row, column),
         )
 
     def __repr__(self) -> str:
@@ -184,12 +195,52 @@ class Scores:
         return f"Scores({' x '.join(map(str, self.shape))}, opinion on {share:.0%}, mean {mean:+.3f})"
 
 
+class Point(NamedTuple):
+    """What scores say at one point: the parts that have a say there, and in words where there is a score."""
+
+    score: float
+    confidence: float
+    contributions: dict[str, float]
+    reasons: tuple[str, ...]
+
+
 class ScoresAt(NamedTuple):
     """One point of some scores: a stock at an instant."""
 
     scores: Scores
     row: int
     column: int
+
+
+def in_words(
+    said: Sequence[tuple[float, str, Callable[[], str]]],
+    remarks: Sequence[tuple[bool, str]],
+    *,
+    at_least: float = 0.005,
+) -> tuple[str, ...]:
+    """Return parts in words, weightiest first, then what is absent, amid the notes.
+
+    Parameters
+    ----------
+    said : sequence of (float, str, callable)
+        Of each part its contribution, what to say where that is NaN, and its description.
+    remarks : sequence of (bool, str)
+        Of each note whether it is urgent, and its text.
+    at_least : float
+        What a part has to weigh to be told.
+    """
+    heard = sorted((one for one in said if math.isfinite(one[0])), key=lambda one: -abs(one[0]))
+    weighty = sum(abs(amount) >= at_least for amount, _, _ in heard)
+    told = [text for _, _, describe in heard[:weighty] if (text := describe())]
+    if not told:
+        # Where nothing weighs enough, the weightiest part still says what was looked at.
+        told = [text for _, _, describe in heard[weighty:] if (text := describe())][:1]
+    return (
+        *(text for urgent, text in remarks if urgent and text),
+        *told,
+        *(absent for amount, absent, _ in said if absent and math.isnan(amount)),
+        *(text for urgent, text in remarks if not urgent and text),
+    )
 
 
 class _Arrays(Mapping[str, FloatArray]):
@@ -240,3 +291,8 @@ def _within(values: Any, low: float, name: str) -> FloatArray:
             "Bring it into range, for example with numpy.tanh or numpy.clip."
         )
     return np.clip(array, low, 1.0)
+
+
+def within_point(value: float, low: float, name: str) -> float:
+    """Return one value as `Scores` keeps it: clipped or refused where it steps over a bound."""
+    return value if low <= value <= 1.0 else float(_within(value, low, name))

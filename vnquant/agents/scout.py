@@ -6,11 +6,12 @@ import bottleneck as bn
 import numpy as np
 
 from vnquant.agents.base import Agent
-from vnquant.agents.evidence import SIGMA_FLOOR, Bars, Evidence, blend, ramp
+from vnquant.agents.blending import blend
+from vnquant.agents.evidence import Bars, Evidence, ramp
 from vnquant.agents.parameters import parameter
 from vnquant.agents.scores import Scores
 from vnquant.agents.study import bars_of, gather
-from vnquant.features.indicators import ratio, returns, rolling_mean, rolling_std, shift, sma
+from vnquant.features.indicators import ratio, rolling_mean, rolling_std, shift
 from vnquant.market.bars import FloatArray
 from vnquant.market.panel import BarPanel
 
@@ -31,6 +32,7 @@ class ScoutAgent(Agent):
 
     name = "scout"
     per_symbol = False
+    judges_latest = True
 
     volume_days: int = parameter(20, 10, 60, unit="bars", help="days that today's volume is compared with")
     strength_days: int = parameter(20, 5, 120, unit="bars", help="days of the relative return")
@@ -62,26 +64,29 @@ class ScoutAgent(Agent):
         return blend(bars, gather(self, bars, observations))
 
     def _volume(self, bars: Bars) -> Evidence:
-        known = bars.volume > 0.0
-        level = np.log(bars.volume, out=np.full(bars.volume.shape, np.nan), where=known)
-        usual = shift(rolling_mean(level, self.volume_days))
+        days = self.volume_days
+        above = bars.log_volume - bars.before(
+            ("usual volume", days), lambda past: rolling_mean(past.log_volume, days)
+        )
         # Log volumes of one stock spread by 0.3 and more; less is a window of equal days.
-        spread = np.maximum(shift(rolling_std(level, self.volume_days)), 0.1)
-        surprise = (level - usual) / spread
+        spread = bars.before(
+            ("spread of volume", days), lambda past: np.maximum(rolling_std(past.log_volume, days), 0.1)
+        )
+        surprise = above / spread
         move = bars.moves
-        sigmas = move / np.maximum(shift(bars.sigma(self.volume_days)), SIGMA_FLOOR)
+        sigmas = move / bars.before(("sigma", days), lambda past: past.sigma(days))
         # Only more volume than usual is news; a quiet day says nothing.
         strength = np.tanh(0.5 * np.maximum(surprise, 0.0)) * np.tanh(sigmas)
         return Evidence(
             strength,
             self.volume_weight * bars.volume_trust,
             "volume {times:.1f}x usual ({surprise:+.1f} sigma) on a day of {move:+.1f} %",
-            values={"times": np.exp(level - usual), "surprise": surprise, "move": 100.0 * move},
+            values={"times": np.exp(above), "surprise": surprise, "move": 100.0 * move},
         )
 
     def _strength(self, bars: Bars) -> Evidence:
         # Ranked in the panel's own rows: every symbol of a row belongs to the same session.
-        change = bars.spread(returns(bars.close, self.strength_days))
+        change = bars.spread(bars.returns(self.strength_days))
         count = np.isfinite(change).sum(axis=1, keepdims=True).astype(np.float64)
         rank = _ranks(change)
         share = (rank - 0.5) / np.maximum(count, 1.0)
@@ -103,8 +108,7 @@ class ScoutAgent(Agent):
 
     def _breadth(self, bars: Bars) -> Evidence:
         # A symbol within 1 % of its average counts in part, so that breadth does not flicker.
-        above = ramp(ratio(bars.close, sma(bars.close, self.breadth_days)) - 1.0, -0.01, 0.01)
-        each = bars.spread(above)
+        each = bars.spread(ramp(bars.over_average(self.breadth_days), -0.01, 0.01))
         there = np.isfinite(each)
         count = there.sum(axis=1, keepdims=True).astype(np.float64)
         total = np.where(there, each, 0.0).sum(axis=1, keepdims=True)
@@ -138,11 +142,12 @@ class ScoutAgent(Agent):
         )
 
     def _foreign(self, bars: Bars) -> Evidence:
-        flow = bars.field("foreign_net")
-        week = 5.0 * rolling_mean(flow, 5)
-        # The scale is fixed by the days before, in whatever unit the flow is given.
-        spread = shift(rolling_std(flow, self.foreign_days), 5) * np.sqrt(5.0)
-        sigmas = ratio(week, spread)
+        flow = sigmas = bars.history("foreign_net")
+        if "foreign_net" in bars.panel.fields:
+            week = 5.0 * rolling_mean(flow, 5)
+            # The scale is fixed by the days before, in whatever unit the flow is given.
+            spread = shift(rolling_std(flow, self.foreign_days), 5) * np.sqrt(5.0)
+            sigmas = ratio(week, spread)
         return Evidence(
             np.tanh(0.5 * sigmas),
             self.foreign_weight,

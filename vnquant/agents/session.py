@@ -16,7 +16,7 @@ import numpy as np
 
 from vnquant.agents.base import Agent
 from vnquant.agents.evidence import Bars
-from vnquant.agents.scores import Scores, ScoresAt
+from vnquant.agents.scores import BoolArray, Scores, ScoresAt
 from vnquant.errors import AgentError, InputError
 from vnquant.features.forks import Forked, as_array, as_forked
 from vnquant.market.bars import FloatArray
@@ -35,6 +35,7 @@ class SessionBars(Bars):
         self._rows = past.shape[0]
         self._shape = running.close.shape
         self._fields = fields
+        self.by_point = True
         self._share = np.sqrt(running.fraction)[:, None]
         self.panel = cast("Any", _SessionPanel(self, running.complete.symbols, fields))
         self._forks: list[Forked] = []
@@ -49,6 +50,11 @@ class SessionBars(Bars):
             self._forks.append(Forked.of(history, last))
             setattr(self, name, as_array(self._forks[-1]))
         self._kept = {}
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(S, N)."""
+        return self._shape
 
     def release(self) -> None:
         """Forget the intermediate arrays."""
@@ -68,9 +74,27 @@ class SessionBars(Bars):
         forked = as_forked(x)
         return np.broadcast_to(x if forked is None else forked.last, self._shape)
 
+    def now(self, x: FloatArray) -> FloatArray:
+        """Return the last rows, shape (S, N), or (1, N) where they are all the same."""
+        forked = as_forked(x)
+        return x if forked is None else forked.last
+
     def spread_value(self, x: FloatArray | float) -> FloatArray | float:
         """Return the last rows, and a plain number as it is."""
         return x if isinstance(x, int | float) else self.final(x)
+
+    def spread_point(self, x: object, row: int, column: int) -> float:
+        """Return `spread_value(x)` at one point, without an array of the others."""
+        last = x.last if isinstance(x, Forked) else x
+        if isinstance(last, np.ndarray):
+            return float(last[row if len(last) > 1 else 0, column])
+        return float(cast("float", last))
+
+    def spread_flag(self, x: BoolArray) -> BoolArray:
+        """Return the last rows of a flag, shape (S, N)."""
+        forked = as_forked(x)
+        last: BoolArray = x if forked is None else cast("Any", forked.last)
+        return np.broadcast_to(last, self._shape)
 
     def field(self, name: str) -> FloatArray:
         """Return an optional field, of which the last rows are known."""
@@ -107,7 +131,7 @@ def score_session(agent: Agent, bars: SessionBars) -> Scores:
         If the agent does something that forked arrays cannot; ask it instant by instant then.
     """
     scores = agent.score(bars.panel)
-    if scores.shape != bars.final(bars.close).shape:
+    if scores.shape != bars.shape:
         raise AgentError(f"{agent.name}.score has shape {scores.shape} on a session.")
     return scores
 

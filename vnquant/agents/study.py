@@ -34,7 +34,10 @@ class _Memory:
 
 @dataclass(frozen=True, eq=False, repr=False, slots=True)
 class SharedPanel(BarPanel):
-    """A panel whose derived arrays, such as its true ranges, several agents share. One thread at a time."""
+    """A panel that several agents are asked about once, at its last row; one thread at a time.
+
+    They share derived arrays, such as its true ranges.
+    """
 
     memory: _Memory = field(default_factory=_Memory, init=False)
 
@@ -64,7 +67,7 @@ def bars_of(panel: BarPanel) -> Bars:
         session: Bars | None = getattr(panel, "session_bars", None)
         return Bars(panel) if session is None else session
     if panel.memory.bars is None:
-        panel.memory.bars = Bars(panel)
+        panel.memory.bars = Bars(panel, by_point=not isinstance(panel, StudyPanel))
     return panel.memory.bars
 
 

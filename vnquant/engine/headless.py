@@ -12,7 +12,6 @@ import msgspec
 from sqlalchemy.engine import URL
 
 from vnquant.engine.orchestrator import AutonomousOrchestrator
-from vnquant.engine.trader import price_of
 from vnquant.errors import DateRangeError, StateError
 from vnquant.runtime import now
 from vnquant.trading import Ledger
@@ -134,7 +133,7 @@ async def _equity(orchestrator: AutonomousOrchestrator) -> int:
     prices = {s: p.cost_vnd / p.quantity for s, p in positions.items()}
     if positions:
         board = await trader.board(tuple(positions))
-        prices |= {symbol: price_of(quote) for symbol, quote in board.quotes.items()}
+        prices |= board.prices()
     return trader.record.portfolio.equity_vnd(prices)
 
 

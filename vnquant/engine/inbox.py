@@ -128,6 +128,11 @@ class Inbox:
             self._arrived.set()
         return released
 
+    @property
+    def has_discards(self) -> bool:
+        """Whether there are leads of which it is still to be written down that they were never discussed."""
+        return bool(self._discarded)
+
     def add_discards(self, batch: Batch) -> None:
         """Write down which leads were never discussed, and why."""
         for lead, why in self._discarded:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -12,7 +12,7 @@ from vnquant.models import Prediction
 from vnquant.news import AlertLevel, Article
 from vnquant.trading import Side
 
-__all__ = ("Lead", "Origin", "lead_key", "lead_of_article", "lead_of_prediction", "lead_urgency")
+__all__ = ("Lead", "Origin", "lead_key", "lead_of_article", "lead_urgency", "leads_of_predictions")
 
 _URGENCY = {AlertLevel.CRITICAL: 3.0, AlertLevel.HIGH: 2.0, AlertLevel.MEDIUM: 1.0, AlertLevel.LOW: 0.0}
 _MODEL_URGENCY = 1.0
@@ -81,20 +81,28 @@ def lead_key(lead: Lead) -> tuple[str, ...]:
     return (lead.symbol, lead.direction.value)
 
 
-def lead_of_prediction(prediction: Prediction, at: datetime, *, expires_s: float, coverage: str) -> Lead:
-    """Return the lead of a prediction that passed the scanner's filter."""
-    direction = Side.BUY if prediction.expected_return >= 0 else Side.SELL
-    return Lead(
-        lead_id=f"{at:%Y%m%d-%H%M%S}-{prediction.symbol}-{direction}-{Origin.MODEL}",
-        symbol=prediction.symbol,
-        direction=direction,
-        origin=Origin.MODEL,
-        found_at=at,
-        expires_at=at + timedelta(seconds=expires_s),
-        expected_return=prediction.expected_return,
-        confidence=prediction.confidence,
-        coverage=coverage,
-    )
+def leads_of_predictions(
+    predictions: Iterable[Prediction], at: datetime, *, expires_s: float, coverage: str
+) -> list[Lead]:
+    """Return the leads of predictions that passed the scanner's filter."""
+    stamp, expires_at = f"{at:%Y%m%d-%H%M%S}", at + timedelta(seconds=expires_s)
+    leads = []
+    for prediction in predictions:
+        direction = Side.BUY if prediction.expected_return >= 0 else Side.SELL
+        leads.append(
+            Lead(
+                lead_id=f"{stamp}-{prediction.symbol}-{direction}-{Origin.MODEL}",
+                symbol=prediction.symbol,
+                direction=direction,
+                origin=Origin.MODEL,
+                found_at=at,
+                expires_at=expires_at,
+                expected_return=prediction.expected_return,
+                confidence=prediction.confidence,
+                coverage=coverage,
+            )
+        )
+    return leads
 
 
 def lead_of_article(

@@ -129,7 +129,7 @@ class Witnesses(msgspec.Struct, frozen=True):
 def closing_of(quote: Quote, session: date, exchange: Exchange, before: Closing | None = None) -> Closing:
     """Return what a board after the close says; `before` is what an earlier look has made of it."""
     traded = quote.last_price is not None
-    close = quote.reference_price if quote.last_price is None else quote.last_price
+    close = quote.price
     base = quote.average_price if traded and exchange is Exchange.UPCOM else close
     # Floats whatever the source gave: a restart reads them back as such, and the journal shows them.
     seen = Closing(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
@@ -14,7 +13,7 @@ from vnquant.engine.leads import Lead, lead_of_article
 from vnquant.engine.research import Research
 from vnquant.engine.rounds import Stage
 from vnquant.news import AlertLevel, Article
-from vnquant.runtime import now
+from vnquant.runtime import now, within
 from vnquant.trading import JournalEntry
 
 __all__ = ("NewsScan",)
@@ -60,11 +59,13 @@ class NewsScan:
             If no feed answers.
         """
         at = now()
-        async with asyncio.timeout(self._config.news_timeout_s):
-            articles = await self._research.news()
-        # A feed shows the same headlines for hours, and a source may say so by giving the same list.
-        new = [] if articles is self._looked_at else [a for a in articles if a.url not in self._seen]
+        articles = await within(self._config.news_timeout_s, self._research.news())
+        if articles is self._looked_at:
+            # A feed shows the same headlines for hours, and a source may say so by giving the same list.
+            self._tell(NewsFinished(at=at, articles=len(articles), new=0, leads=0, levels={}))
+            return ()
         self._looked_at = articles
+        new = [article for article in articles if article.url not in self._seen]
         urgent = self._urgent(new, at)
         accepted: tuple[Lead, ...] = ()
         if urgent:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,7 +18,7 @@ from vnquant.engine.rounds import Stage
 from vnquant.engine.trader import Trader
 from vnquant.errors import SourceError, VnQuantError
 from vnquant.market import Quote
-from vnquant.runtime import now
+from vnquant.runtime import now, within
 from vnquant.trading import Batch, JournalEntry, RiskView
 
 __all__ = ("OpportunityDesk",)
@@ -47,8 +46,8 @@ class OpportunityDesk:
         """Discuss a lead and do what follows; the lead is settled then."""
         at = now()
         try:
-            async with asyncio.timeout(self._config.case_timeout_s):
-                verdict = await self._research.discuss(lead, timeout_s=self._config.agent_timeout_s)
+            discussion = self._research.discuss(lead, timeout_s=self._config.agent_timeout_s)
+            verdict = await within(self._config.case_timeout_s, discussion)
         except (VnQuantError, TimeoutError) as exc:
             why = f"no discussion: {type(exc).__name__}: {exc}"
             return await self._settle(lead, at, Decision(outcome=why), {"lead": lead})

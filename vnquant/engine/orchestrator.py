@@ -311,8 +311,8 @@ class AutonomousOrchestrator:
             await self._rounds.going.wait()
             beat()
             async with self._rounds.order.turn(Stage.LEADS):
-                if inbox.is_empty:
-                    continue
+                if inbox.is_empty or not self._rounds.going.is_set():
+                    continue  # a pause may have come while this waited its turn
                 async with inbox.take() as lead:
                     await self._execute_opportunity(lead)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from vnquant.engine.config import EngineConfig
 from vnquant.engine.entitlements import Entitlements
@@ -13,10 +13,11 @@ from vnquant.engine.inbox import Inbox
 from vnquant.engine.policy import marketable_limit_vnd
 from vnquant.engine.record import DayStart
 from vnquant.engine.rounds import Stage
-from vnquant.engine.trader import Trader, price_of
+from vnquant.engine.trader import Trader
 from vnquant.errors import CancelRefusedError
 from vnquant.market import Phase, Quote, TradingCalendar, phase_at
 from vnquant.runtime import ICT, now
+from vnquant.sources import QuoteBoard
 from vnquant.trading import (
     Batch,
     ExitSignal,
@@ -24,13 +25,17 @@ from vnquant.trading import (
     Order,
     OrderEvent,
     OrderType,
+    Position,
     Side,
     exit_signals,
     order_id,
+    quiet_range,
     split_into_lots,
 )
 
 __all__ = ("PositionWatch",)
+
+_EMPTY = QuoteBoard({})
 
 
 class PositionWatch:
@@ -52,6 +57,8 @@ class PositionWatch:
         self._calendar = calendar
         self._config = config
         self._tell = tell
+        # By symbol: the position and the day for which a range of quiet prices holds, and its ends.
+        self._quiet: dict[str, tuple[Position, date, int, int]] = {}
 
     async def run_once(self) -> tuple[ExitSignal, ...]:
         """Look once, and do what follows; return the exits that were signalled.
@@ -67,17 +74,21 @@ class PositionWatch:
         if record.unanswered and not record.writing.locked():
             await trader.answer()
         symbols = trader.held
-        quotes = (await trader.board(symbols)).quotes if symbols else {}
+        board = await trader.board(symbols) if symbols else _EMPTY
         if self._entitlements.is_due(at):
             await self._entitlements.ask(at)
+        elif self._is_quiet(board, at):
+            return ()
         async with record.writing:
             batch = Batch()
-            quotes = self._entitlements.take_in(batch, quotes, at)
+            quotes = self._entitlements.take_in(batch, board.quotes, at)
             told = self._add_events(batch, await trader.broker.poll(quotes))
             told += self._add_events(batch, await self._withdraw(quotes, at))
-            prices = {symbol: price_of(quote) for symbol, quote in quotes.items()}
+            prices = board.prices()
+            if quotes is not board.quotes:  # of those that may have gone ex, prices say nothing
+                prices = {symbol: price for symbol, price in prices.items() if symbol in quotes}
             self._start_day(batch, prices, at)
-            self._mark(batch, quotes)
+            self._mark(batch, prices, board)
             signals = exit_signals(
                 record.portfolio.positions,
                 prices,
@@ -94,6 +105,31 @@ class PositionWatch:
         for event in told:
             self._tell(event)
         return signals
+
+    def _is_quiet(self, board: QuoteBoard, at: datetime) -> bool:
+        """Return whether nothing follows from a board: mostly so, and found out without looking closely."""
+        record, today = self._trader.record, at.astimezone(ICT).date()
+        positions = record.portfolio.positions
+        if (
+            record.orders
+            or self._trader.broker.open_orders
+            or record.day is None
+            or record.day.day != today
+            or self._inbox.has_discards
+            or not record.waits.keys() <= positions.keys()
+        ):
+            return False
+        prices = board.prices()
+        for symbol, position in positions.items():
+            known = self._quiet.get(symbol)
+            if known is None or known[0] is not position or known[1] != today:
+                quiet = quiet_range(position, today, self._config.exits, calendar=self._calendar)
+                known = self._quiet[symbol] = (position, today, *quiet)
+            price = prices.get(symbol)
+            # Exits look at the whole VND nearest to a price, peaks at those below it.
+            if price is not None and not known[2] <= price <= known[3]:
+                return False
+        return True
 
     def _add_events(self, batch: Batch, events: tuple[OrderEvent, ...]) -> list[OrderChanged]:
         return [
@@ -121,12 +157,18 @@ class PositionWatch:
         if (record.day is None or record.day.day != today) and set(record.portfolio.positions) <= set(prices):
             record.add_day(batch, DayStart(day=today, equity_vnd=record.portfolio.equity_vnd(prices)))
 
-    def _mark(self, batch: Batch, quotes: Mapping[str, Quote]) -> None:
-        """Raise the peaks of trailing stops to the prices matched."""
-        portfolio = self._trader.record.portfolio
-        before = portfolio.state.positions
-        portfolio.mark({s: q.last_price for s, q in quotes.items() if q.last_price is not None})
-        if portfolio.state.positions != before:
+    def _mark(self, batch: Batch, prices: Mapping[str, float], board: QuoteBoard) -> None:
+        """Raise the peaks of trailing stops to the prices matched; a reference is none."""
+        portfolio, matched = self._trader.record.portfolio, board.last_prices()
+        higher = {
+            symbol: prices[symbol]
+            for symbol, position in portfolio.positions.items()
+            if matched.get(symbol) is not None
+            and symbol in prices
+            and int(prices[symbol]) > position.peak_price_vnd
+        }
+        if higher:
+            portfolio.mark(higher)
             batch.portfolio(portfolio.state)
 
     def _exit(

@@ -95,7 +95,8 @@ class Repeater:
             if pauses and not self.going.is_set():
                 return
             async with self.order.turn(stage):
-                await self._attempt(name, work)
+                if not pauses or self.going.is_set():  # a pause may have come while this waited its turn
+                    await self._attempt(name, work)
 
         if stage in self._at_once:
             self._at_once.discard(stage)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from sqlalchemy.engine import URL
@@ -20,7 +19,6 @@ from vnquant.runtime import (
     RestartPolicy,
     SupervisionEvent,
     Supervisor,
-    VirtualTimeLoop,
     short_collections,
 )
 from vnquant.trading import Ledger
@@ -85,9 +83,7 @@ async def supervised(
     supervisor = Supervisor(on_event=tell, policy=_POLICY, seed=seed, name="orchestrator:supervisor")
     for name, (run, heartbeat_s) in components.items():
         supervisor.add(name, _guarded(run, lost), heartbeat_s=heartbeat_s)
-    # On virtual time nobody waits for the loop.
-    is_virtual = isinstance(asyncio.get_running_loop(), VirtualTimeLoop)
-    with nullcontext() if is_virtual else short_collections():
+    with short_collections():
         await supervisor.start()
         try:
             yield supervisor

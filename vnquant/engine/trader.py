@@ -7,7 +7,7 @@ it is recorded as never sent.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, time
 from typing import Self
 
@@ -30,7 +30,7 @@ from vnquant.trading import (
     RiskView,
 )
 
-__all__ = ("Trader", "price_of")
+__all__ = ("Trader",)
 
 
 class Trader:
@@ -38,8 +38,8 @@ class Trader:
 
     Attributes
     ----------
-    last_quotes : dict of str to Quote
-        What the board said last of each symbol that was asked for.
+    last_quotes : mapping of str to Quote
+        What the board said last of the symbols that were asked for last.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Trader:
         self.record = record
         self.broker = broker
         self.universe = universe
-        self.last_quotes: dict[str, Quote] = {}
+        self.last_quotes: Mapping[str, Quote] = {}
         self._quotes = quotes
         self._config = config
         self._tell = tell
@@ -95,7 +95,10 @@ class Trader:
             raise SourceTimeoutError(
                 f"No quotes from {self._quotes.name} within {timeout_s:g} s.", source=self._quotes.name
             ) from exc
-        self.last_quotes.update(board.quotes)
+        quotes, before = board.quotes, self.last_quotes
+        if len(quotes) < len(symbols):
+            quotes = {**quotes, **{s: before[s] for s in symbols if s in before and s not in quotes}}
+        self.last_quotes = quotes
         return board
 
     def view(self, board: QuoteBoard, at: datetime) -> RiskView:
@@ -105,7 +108,7 @@ class Trader:
             symbol: position.cost_vnd / position.quantity
             for symbol, position in record.portfolio.positions.items()
         }
-        prices |= {s: price_of(q) for s, q in board.quotes.items()}
+        prices |= board.prices()
         day = record.day
         return RiskView.of(
             record.portfolio,
@@ -185,8 +188,3 @@ class Trader:
                 reason="never sent: the engine stopped before, and its session is over",
             ),
         )
-
-
-def price_of(quote: Quote) -> float:
-    """Return what a share is worth on the board: the last match, before the first one the reference."""
-    return quote.reference_price if quote.last_price is None else quote.last_price

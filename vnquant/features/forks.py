@@ -29,6 +29,9 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 Tail = Callable[[int], FloatArray]
+BoolArray = np.ndarray[Any, np.dtype[np.bool_]]
+# What was made of an array and of what was made of it, with all arrays in the key, by which they live on.
+Made = dict[Hashable, "tuple[Forked, tuple[Any, ...]]"]
 
 
 class Forked(np.lib.mixins.NDArrayOperatorsMixin):
@@ -44,14 +47,16 @@ class Forked(np.lib.mixins.NDArrayOperatorsMixin):
         The last row at each of S instants; a single one where it is the same at all of them.
     """
 
-    __slots__ = ("_known", "_made", "_tail", "last", "rows")
+    __slots__ = ("_filled", "_known", "_made", "_tail", "_there", "last", "rows")
 
-    def __init__(self, rows: int, tail: Tail, last: FloatArray) -> None:
+    def __init__(self, rows: int, tail: Tail, last: FloatArray, made: Made | None = None) -> None:
         self.rows = rows
         self.last = last
         self._tail = tail
         self._known: FloatArray | None = None
-        self._made: dict[Hashable, tuple[Forked, tuple[Any, ...]]] = {}
+        self._there: BoolArray | None = None
+        self._filled: FloatArray | None = None
+        self._made: Made = {} if made is None else made
 
     @classmethod
     def of(cls, history: FloatArray, last: FloatArray) -> Forked:
@@ -84,7 +89,7 @@ class Forked(np.lib.mixins.NDArrayOperatorsMixin):
 
     def astype(self, dtype: Any) -> Forked:
         """Return the array with another type of number."""
-        return Forked(self.rows, lambda k: self.tail(k).astype(dtype), self.last.astype(dtype))
+        return self._child(lambda k: self.tail(k).astype(dtype), self.last.astype(dtype))
 
     def copy(self) -> Forked:
         """Return itself: nothing writes into a forked array."""
@@ -109,14 +114,19 @@ class Forked(np.lib.mixins.NDArrayOperatorsMixin):
 
     # -- time ---------------------------------------------------------------------------------------------
 
+    def _child(self, tail: Tail, last: FloatArray) -> Forked:
+        """Return what is made of this array: forgotten together."""
+        return Forked(self.rows, tail, last, self._made)
+
     def once(self, key: Hashable, make: Callable[[], Forked], *others: Any) -> Forked:
         """Return what was made of this array under a key, made now if it was not.
 
-        Many features share their beginnings. `others` are the arrays in the key, by which they live on.
+        Many features share their beginnings. `others` are the arrays in the key.
         """
+        key = (id(self), key)
         made = self._made.get(key)
         if made is None:
-            made = self._made[key] = (make(), others)
+            made = self._made[key] = (make(), (self, others))
         return made[0]
 
     def release(self) -> None:
@@ -124,11 +134,7 @@ class Forked(np.lib.mixins.NDArrayOperatorsMixin):
 
         Without it the arrays of past sessions wait for the garbage collector, some sixty megabytes each.
         """
-        waiting = [self]
-        while waiting:
-            forked = waiting.pop()
-            waiting += [made for made, _ in forked._made.values()]
-            forked._made.clear()
+        self._made.clear()
 
     def shift(self, rows: int) -> Forked:
         """Return the array moved `rows` later."""
@@ -138,8 +144,7 @@ class Forked(np.lib.mixins.NDArrayOperatorsMixin):
         def tail(k: int) -> FloatArray:
             return _padded(self.tail(k + rows)[: max(min(k + rows, self.rows) - rows, 0)], k)
 
-        return Forked(
-            self.rows,
+        return self._child(
             tail,
             _padded(self.tail(rows)[:1] if rows <= self.rows else self.last[:0], 1, self.last),
         )
@@ -154,7 +159,7 @@ class Forked(np.lib.mixins.NDArrayOperatorsMixin):
         def tail(k: int) -> FloatArray:
             return _padded(before[max(self.rows - k - 1, 0) : self.rows - 1], k)
 
-        return Forked(self.rows, tail, _padded(before[-1:], 1, self.last))
+        return self._child(tail, _padded(before[-1:], 1, self.last))
 
     def carried(self) -> Forked:
         """Return the last value at or before each row, looking over missing ones."""
@@ -163,7 +168,7 @@ class Forked(np.lib.mixins.NDArrayOperatorsMixin):
     def _carried(self) -> Forked:
         known = bn.push(self.tail(self.rows), axis=0)
         last = np.where(np.isfinite(self.last), self.last, known[-1:])
-        return Forked(self.rows, lambda k: known[self.rows - k :], last)
+        return self._child(lambda k: known[self.rows - k :], last)
 
     def moving(self, kernel: Any, window: int, needed: int) -> Forked:
         """Return a bottleneck window over the last `window` rows, with at least `needed` values."""
@@ -180,11 +185,30 @@ class Forked(np.lib.mixins.NDArrayOperatorsMixin):
             return whole[len(whole) - k :]
 
         before = self.tail(window - 1)
-        there = np.isfinite(self.last)
-        count = np.isfinite(before).sum(axis=0) + there
+        given = np.isfinite(before)
+        # Mostly nothing is missing, and one number counts for all.
+        earlier = len(before) if given.all() else given.sum(axis=0)
+        there = self.there
+        count = earlier + (1 if there.all() else there)
+        if np.min(earlier) >= needed:
+            return self._child(tail, fold(before, self, earlier, count))
         with np.errstate(invalid="ignore", divide="ignore"):
-            value = fold(before, self.last, there, count)
-        return Forked(self.rows, tail, np.where(count >= needed, value, np.nan))
+            value = fold(before, self, earlier, count)
+        return self._child(tail, np.where(count >= needed, value, np.nan))
+
+    @property
+    def there(self) -> BoolArray:
+        """Where the last rows have a value."""
+        if self._there is None:
+            self._there = np.isfinite(self.last)
+        return self._there
+
+    @property
+    def filled(self) -> FloatArray:
+        """The last rows with 0 for what is missing."""
+        if self._filled is None:
+            self._filled = self.last if self.there.all() else np.where(self.there, self.last, 0.0)
+        return self._filled
 
     def recursive(self, weight: float, min_count: int) -> Forked:
         """Return a recursive average, y[t] = (1 - weight) y[t-1] + weight x[t], from the first value on."""
@@ -192,21 +216,16 @@ class Forked(np.lib.mixins.NDArrayOperatorsMixin):
         return self.once(key, lambda: self._recursive(weight, min_count))
 
     def _recursive(self, weight: float, min_count: int) -> Forked:
-        from vnquant.features.recurrence_kernel import run_recurrence
+        from vnquant.features.recurrence_kernel import recursive_average
 
-        history = self.tail(self.rows)
-        there = np.isfinite(history)
-        first = int(np.argmax(there.all(axis=1)))
-        if not there[first:].all() or there[:first].any():
+        averages, first = recursive_average(self.tail(self.rows), weight)
+        if first < 0:
             raise InputError("the history has missing values, so its averages cannot be forked")
-        averages = weight * history
-        averages[first] = history[first]
-        run_recurrence(1.0 - weight, averages[first:])
         last = (1.0 - weight) * averages[-1:] + weight * self.last
         averages[: first + min_count - 1] = np.nan
         if self.rows - first + 1 < min_count:
             last = np.full_like(last, np.nan)
-        return Forked(self.rows, lambda k: averages[self.rows - k :], last)
+        return self._child(lambda k: averages[self.rows - k :], last)
 
 
 def as_forked(x: object) -> Forked | None:
@@ -234,24 +253,27 @@ def cellwise(function: Callable[P, R]) -> Callable[P, R]:
 def map_cells(function: Callable[..., Any], *inputs: Any) -> Forked:
     """Apply a function of cells to the history and to the last rows."""
     forks = [x for x in inputs if isinstance(x, Forked)]
-    for other in inputs:
-        if not isinstance(other, Forked) and np.ndim(other) > 1:
-            raise TypeError("a plain array of many rows cannot be combined with a forked one")
+    if len(forks) < len(inputs):
+        for other in inputs:
+            if not isinstance(other, _SINGLE) and np.ndim(other) > 1:
+                raise TypeError("a plain array of many rows cannot be combined with a forked one")
+    leading = forks[0]
 
     def tail(k: int) -> FloatArray:
-        got: FloatArray = function(*(x.tail(k) if isinstance(x, Forked) else x for x in inputs))
+        got: FloatArray = function(*[x.tail(k) if isinstance(x, Forked) else x for x in inputs])
         return got
 
     def make() -> Forked:
-        last = function(*(x.last if isinstance(x, Forked) else x for x in inputs))
-        return Forked(forks[0].rows, tail, last)
+        return leading._child(tail, function(*[x.last if isinstance(x, Forked) else x for x in inputs]))
 
     if isinstance(function, functools.partial):
         return make()
-    key = (function, *(x if isinstance(x, int | float) else id(x) for x in inputs))
-    return forks[0].once(key, make, *inputs)
+    key = (function, *[x if isinstance(x, _NUMBER) else id(x) for x in inputs])
+    return leading.once(key, make, *inputs)
 
 
+_NUMBER = (int, float)
+_SINGLE = (*_NUMBER, Forked)
 _CELLWISE = frozenset({np.where, np.clip, np.nan_to_num, np.isclose})
 
 
@@ -266,39 +288,40 @@ def _padded(rows: FloatArray, wanted: int, like: FloatArray | None = None) -> Fl
 
 
 # -- windows ----------------------------------------------------------------------------------------------
-# Each folds the last rows, shape (S, N), into the window - 1 rows before them; `count` is how many values
-# the window holds then, `there` where the last row has one.
+# Each folds the last rows, shape (S, N), into the window - 1 rows before them. `earlier` is how many values
+# these have, `count` how many the window holds with the last row: numbers where they are all the same.
 
 
-def _fold_sum(before: FloatArray, last: FloatArray, there: Any, count: Any) -> FloatArray:
-    total: FloatArray = bn.nansum(before, axis=0) + np.where(there, last, 0.0)
+def _fold_sum(before: FloatArray, x: Forked, earlier: Any, count: Any) -> FloatArray:
+    total: FloatArray = bn.nansum(before, axis=0) + x.filled
     return total
 
 
-def _fold_mean(before: FloatArray, last: FloatArray, there: Any, count: Any) -> FloatArray:
-    mean: FloatArray = _fold_sum(before, last, there, count) / count
+def _fold_mean(before: FloatArray, x: Forked, earlier: Any, count: Any) -> FloatArray:
+    mean: FloatArray = _fold_sum(before, x, earlier, count) / count
     return mean
 
 
-def _fold_std(before: FloatArray, last: FloatArray, there: Any, count: Any) -> FloatArray:
+def _fold_std(before: FloatArray, x: Forked, earlier: Any, count: Any) -> FloatArray:
     # Welford's update: the squares of the window grow by the distance to the mean before, scaled.
-    earlier = count - there
-    mean = np.where(earlier > 0, bn.nansum(before, axis=0) / np.maximum(earlier, 1), 0.0)
-    squares = bn.nansum((before - mean[:1]) ** 2, axis=0)
-    gap = np.where(there, last - mean, 0.0)
+    mean = bn.nansum(before, axis=0) / np.maximum(earlier, 1)
+    squares = bn.nansum((before - mean) ** 2, axis=0)
+    gap = x.last - mean
+    if not x.there.all():
+        gap = np.where(x.there, gap, 0.0)
     spread: FloatArray = np.sqrt((squares + gap * gap * earlier / np.maximum(count, 1)) / count)
     return spread
 
 
-def _fold_max(before: FloatArray, last: FloatArray, there: Any, count: Any) -> FloatArray:
-    return np.fmax(np.fmax.reduce(before, axis=0, initial=-np.inf), last)
+def _fold_max(before: FloatArray, x: Forked, earlier: Any, count: Any) -> FloatArray:
+    return np.fmax(np.fmax.reduce(before, axis=0, initial=-np.inf), x.last)
 
 
-def _fold_min(before: FloatArray, last: FloatArray, there: Any, count: Any) -> FloatArray:
-    return np.fmin(np.fmin.reduce(before, axis=0, initial=np.inf), last)
+def _fold_min(before: FloatArray, x: Forked, earlier: Any, count: Any) -> FloatArray:
+    return np.fmin(np.fmin.reduce(before, axis=0, initial=np.inf), x.last)
 
 
-_FOLDS: dict[Any, Callable[[FloatArray, FloatArray, Any, Any], FloatArray]] = {
+_FOLDS: dict[Any, Callable[[FloatArray, Forked, Any, Any], FloatArray]] = {
     bn.move_sum: _fold_sum,
     bn.move_mean: _fold_mean,
     bn.move_std: _fold_std,

@@ -1,17 +1,47 @@
-"""Features: recursive averages row by row, compiled; the same sums in the same order as in numpy."""
+"""Features: recursive averages of a history, compiled; the same sums in the same order as in numpy."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numba
+import numpy as np
 
-__all__ = ("run_recurrence",)
+__all__ = ("recursive_average",)
 
 
 @numba.njit(nogil=True, cache=True)
-def run_recurrence(keep: Any, add: Any) -> None:  # pragma: no cover
-    """Turn `add`, float64 of shape (T, N), into y[t] = keep y[t-1] + add[t]."""
-    for row in range(1, add.shape[0]):
-        for column in range(add.shape[1]):
-            add[row, column] += keep * add[row - 1, column]
+def recursive_average(history: Any, weight: Any) -> Any:  # pragma: no cover - compiled
+    """Return y[t] = (1 - weight) y[t-1] + weight x[t], and the row at which it starts.
+
+    Parameters
+    ----------
+    history : float64, shape (T, N)
+        All columns begin at one row; nothing is missing after it.
+    weight : float
+
+    Returns
+    -------
+    float64, shape (T, N), and int
+        -1 where the history is not like that.
+    """
+    rows, columns = history.shape
+    out = np.empty((rows, columns))
+    first = -1
+    for t in range(rows):
+        known = 0
+        if first < 0:
+            for n in range(columns):
+                out[t, n] = history[t, n]
+                known += np.isfinite(history[t, n])
+            if known == columns:
+                first = t
+            elif known:
+                return out, -1
+        else:
+            for n in range(columns):
+                out[t, n] = weight * history[t, n] + (1.0 - weight) * out[t - 1, n]
+                known += np.isfinite(history[t, n])
+            if known < columns:
+                return out, -1
+    return out, first

@@ -143,19 +143,18 @@ class FeatureSet:
             one by one then.
         """
         inputs = FeatureInputs.forked(running) if inputs is None else inputs
-        shape = (len(running.instants), len(running.complete.symbols))
-        values = np.empty((*shape, len(self.names)))
+        # Feature-major while it is filled, since each feature is written as one block.
+        values = np.empty((len(self.names), *running.close.shape))
         for k, feature in enumerate(self.features):
             column = as_forked(feature.compute(inputs))
             if column is None:
                 raise TypeError(f"feature {feature.name!r} left the forked arrays; return what they gave")
-            values[:, :, k] = column.last
+            values[k] = column.last
         if self.context:
             market = MarketContext.of(running.complete).before(np.atleast_1d(running.session))
-            values[:, :, len(self.features) :] = np.where(running.started[:, :, None], market, np.nan)
-        values[~np.isfinite(values)] = np.nan
-        values[~running.started] = np.nan
-        return values
+            values[len(self.features) :] = market.T[:, :, None]
+        np.copyto(values, np.nan, where=~(np.isfinite(values) & running.started))
+        return np.moveaxis(values, 0, -1)
 
     def fingerprint(self) -> str:
         """Return a hash of what the columns mean: names, version, and the code of each definition."""

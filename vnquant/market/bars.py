@@ -62,6 +62,11 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True):
     foreign_room: float | None = None
 
     @property
+    def price(self) -> float:
+        """What a share is worth: the last match, before the first one the reference."""
+        return self.reference_price if self.last_price is None else self.last_price
+
+    @property
     def change(self) -> float | None:
         """Last price less reference price in VND, None before the first match."""
         return None if self.last_price is None else self.last_price - self.reference_price

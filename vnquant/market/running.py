@@ -76,15 +76,31 @@ class RunningSession:
         symbols = [self.complete.symbols[column] for column in columns]
         return replace(self, complete=self.complete.select(symbols), **chosen)
 
+    def is_matched(self, place: int) -> bool:
+        """Return whether any symbol had matched at an instant."""
+        return bool(np.isfinite(self.close[place]).any())
+
+    def seen_session(self, place: int) -> np.datetime64:
+        """Return the date of the last row that was seen at an instant: before any match, that of the last."""
+        return self.session if self.is_matched(place) else self.complete.timestamps[-1]
+
     def panel(self, place: int) -> BarPanel:
         """Return the bars as they were seen at one instant: before any match, those of earlier sessions."""
-        if not np.isfinite(self.close[place]).any():
-            return self.complete
-        columns: dict[str, Any] = {
-            name: np.concatenate([getattr(self.complete, name), getattr(self, name)[place][None]])
+        return self._panel(place, self.complete.symbols, slice(None))
+
+    def panel_of(self, place: int, column: int) -> BarPanel:
+        """Return the bars of one symbol: `panel(place)` of that column, without the others."""
+        return self._panel(place, (self.complete.symbols[column],), slice(column, column + 1))
+
+    def _panel(self, place: int, symbols: tuple[str, ...], columns: slice) -> BarPanel:
+        complete = self.complete
+        if not self.is_matched(place):
+            return complete if symbols == complete.symbols else complete.select(symbols)
+        bars: dict[str, Any] = {
+            name: np.concatenate(
+                [getattr(complete, name)[:, columns], getattr(self, name)[place][None, columns]]
+            )
             for name in OHLCV
         }
-        stamps = np.append(self.complete.timestamps, self.session)
-        return BarPanel(
-            self.complete.symbols, stamps, **columns, session_fraction=float(self.fraction[place])
-        )
+        stamps = np.append(complete.timestamps, self.session)
+        return BarPanel(symbols, stamps, **bars, session_fraction=float(self.fraction[place]))

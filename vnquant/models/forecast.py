@@ -22,7 +22,8 @@ from vnquant.models.fingerprint import model_fingerprint
 from vnquant.models.prediction import Prediction, action_for
 from vnquant.models.predictor import Explains, LightGBMPredictor, Predictor
 from vnquant.models.report import ModelReport, make_report
-from vnquant.models.session_forecast import SessionForecast, forecast_session
+from vnquant.models.session_batch import forecast_session
+from vnquant.models.session_forecast import SessionForecast
 from vnquant.models.state import decode_state, encode_state
 from vnquant.models.walk_forward import (
     Forecasts,
@@ -240,8 +241,16 @@ class ForecastModel:
             for k, (row, column) in enumerate(zip(rows, columns, strict=True))
         }
 
-    def predict_session(self, running: RunningSession) -> SessionForecast:
+    def predict_session(
+        self, running: RunningSession, *, beside: SessionForecast | None = None
+    ) -> SessionForecast:
         """Predict every symbol at each instant of a session, as `predict` does at one, all together.
+
+        Parameters
+        ----------
+        running : RunningSession
+        beside : SessionForecast, optional
+            Of other instants of the same session over the same history, to share what is the same.
 
         Raises
         ------
@@ -257,6 +266,7 @@ class ForecastModel:
             calibration=calibration,
             config=self.config,
             explain=lambda matrix, scale: self._drivers(final, matrix, scale),
+            before=None if beside is None else beside.before,
         )
 
     def history(self, panel: BarPanel, *, context: MarketContext | None = None) -> ForecastHistory:

@@ -147,9 +147,9 @@ class LightGBMPredictor:
         found: FloatArray = self._fitted_booster().predict(X, num_threads=self.threads)
         return found
 
-    def predict_many(self, X: FloatArray) -> FloatArray:
-        """Return the same as `predict` for thousands of rows, faster; the last bit may differ."""
-        return self._trees().predict_many(X)
+    def predict_series(self, X: Any, there: Any) -> FloatArray:
+        """Return the same as `predict` for series of rows, faster; see `TreeEnsemble.predict_series`."""
+        return self._trees().predict_series(X, there)
 
     def contributions(self, X: FloatArray) -> FloatArray:
         """Return how much each feature moved each prediction, shape (rows, features)."""

@@ -1,96 +1,184 @@
-"""Models: forecasts at many instants of one session, computed together and told one by one."""
+"""Models: forecasts at many instants of one session, told one by one; `session_batch` computes them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cached_property
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from vnquant.features import FeatureInputs, FeatureSet, MarketContext
-from vnquant.features.forks import as_forked
-from vnquant.market.bars import FloatArray, TimeArray
-from vnquant.market.panel import OHLCV
+from vnquant.market.bars import FloatArray
 from vnquant.market.running import RunningSession
-from vnquant.models.calibration import Calibration
-from vnquant.models.confidence import Surroundings, market_regime, symbol_parts
-from vnquant.models.config import ModelConfig
-from vnquant.models.dataset import bar_deviation
 from vnquant.models.prediction import Prediction, action_for
-from vnquant.models.predictor import Predictor
-from vnquant.models.walk_forward import apply_calibration, predict_rows
 from vnquant.runtime.clock import ICT
 
-__all__ = ("SessionForecast", "SessionPredictions", "forecast_session")
+__all__ = ("Before", "Drivers", "IndexArray", "Outlook", "SessionForecast", "SessionPredictions", "Told")
 
 IndexArray = npt.NDArray[np.intp]
+BoolArray = npt.NDArray[np.bool_]
 Told = tuple[tuple[str, float], ...]
 Drivers = Callable[[IndexArray, IndexArray], list[Told]]
-Explain = Callable[[npt.NDArray[np.float32], FloatArray], list[Told]]
-
-# Rows that the market's context looks back over: its longest window and what that one stands on.
-_CONTEXT_ROWS = 90
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+class Outlook(NamedTuple):
+    """Forecasts as arrays of one shape, NaN where there is none."""
+
+    expected_return: FloatArray
+    confidence: FloatArray
+    low: FloatArray
+    high: FloatArray
+
+
+class Before:
+    """The forecasts on bars of the last completed session, as it was when it was over; made when needed.
+
+    They are the same for all instants of a session, so its forecasts share them.
+    """
+
+    def __init__(self, make: Callable[[], SessionForecast]) -> None:
+        self._make = make
+
+    @cached_property
+    def forecast(self) -> SessionForecast:
+        """The forecast, at one instant."""
+        return self._make()
+
+
 class SessionForecast:
     """Forecasts of N symbols at S instants, each from what was known then.
+
+    A symbol that has not matched yet has a forecast as well, which stands on its bar of the session before.
+    It is computed when it is asked for: a replay seldom does.
+
+    Parameters
+    ----------
+    running : RunningSession
+    today : Outlook
+        On bars of this session, shape (S, N); NaN where a symbol has not matched, or has too few bars.
+    before : Before
+        Of the last completed session.
+    drivers : callable
+        Returns what moved the forecasts of `today` at (instants, symbols).
+    horizon, interval_level
+        As in `Prediction`.
 
     Attributes
     ----------
     symbols : tuple of str, length N
     instants : datetime64[s], shape (S,)
-    expected_return, low, high, confidence : float64, shape (S, N)
+    expected_return, confidence, low, high : float64, shape (S, N)
         NaN where a symbol has too few bars.
     behind : bool, shape (S, N)
-        Where the symbol has not matched yet, and the forecast stands on its bar of the session before.
-    waits : bool, shape (S,)
-        Where no symbol has matched yet.
-    session, previous : datetime64[s]
-        Dates of this session and of the one before.
-    horizon, interval_level
-        As in `Prediction`.
-    drivers : callable
-        Returns what moved the forecasts at (instants, symbols).
+        Where the forecast stands on the bar of the session before.
+    some_behind : list of bool, length S
+        Whether it does so for any symbol.
     """
 
-    symbols: tuple[str, ...]
-    instants: TimeArray
-    expected_return: FloatArray
-    low: FloatArray
-    high: FloatArray
-    confidence: FloatArray
-    behind: npt.NDArray[np.bool_]
-    waits: npt.NDArray[np.bool_]
-    session: np.datetime64
-    previous: np.datetime64
-    horizon: int
-    interval_level: float
-    drivers: Drivers
-    _passing: dict[tuple[float, float], npt.NDArray[np.bool_]] = field(default_factory=dict, repr=False)
+    def __init__(
+        self,
+        running: RunningSession,
+        today: Outlook,
+        *,
+        before: Before,
+        drivers: Drivers,
+        horizon: int,
+        interval_level: float,
+    ) -> None:
+        self.symbols = running.complete.symbols
+        self.instants = running.instants
+        self.today = today
+        self.behind = ~running.started
+        self.horizon = horizon
+        self.interval_level = interval_level
+        self._drivers = drivers
+        self.before = before
+        self._session, self._previous = _aware(running.session), _aware(running.complete.timestamps[-1])
+        behind: Any = self.behind
+        self.some_behind: list[bool] = behind.any(axis=1).tolist()
+        self._all_behind: list[bool] = behind.all(axis=1).tolist()
+        self._passing: dict[tuple[float, float], BoolArray] = {}
+        # The columns that pass, by instant.
+        self._columns: dict[tuple[float, float], list[list[int]]] = {}
+
+    @property
+    def expected_return(self) -> FloatArray:
+        """Expected returns, shape (S, N)."""
+        return self._whole.expected_return
+
+    @property
+    def confidence(self) -> FloatArray:
+        """Probabilities that the sign is right, shape (S, N)."""
+        return self._whole.confidence
+
+    @property
+    def low(self) -> FloatArray:
+        """Lower ends of the intervals, shape (S, N)."""
+        return self._whole.low
+
+    @property
+    def high(self) -> FloatArray:
+        """Upper ends of the intervals, shape (S, N)."""
+        return self._whole.high
+
+    @cached_property
+    def _whole(self) -> Outlook:
+        if not any(self.some_behind):
+            return self.today
+        pairs = zip(self.before.forecast.today, self.today, strict=True)
+        return Outlook(*(np.where(self.behind, then, now) for then, now in pairs))
+
+    def _outlook(self, place: int) -> Outlook:
+        """Return arrays that hold the forecasts of one instant."""
+        return self._whole if self.some_behind[place] else self.today
+
+    def drivers(self, places: IndexArray, columns: IndexArray) -> list[Told]:
+        """Return what moved the forecasts at (instants, symbols)."""
+        now = self._drivers(places, columns)
+        behind = self.behind[places, columns].tolist()
+        if not any(behind):
+            return now
+        then = self.before.forecast._drivers(np.zeros_like(places), columns)
+        return [b if late else a for a, b, late in zip(now, then, behind, strict=True)]
+
+    def settle(self, place: int) -> None:
+        """Compute now what `at(place)` would compute when it is looked at.
+
+        Raises
+        ------
+        InputError, TypeError
+            As `forecast_session`.
+        """
+        if self.some_behind[place]:
+            _ = self._whole
 
     def at(self, place: int) -> SessionPredictions:
         """Return the predictions at one instant, by symbol."""
         return SessionPredictions(self, place)
 
+    def known(self, place: int) -> BoolArray:
+        """Return which symbols have a forecast at one instant, shape (N,)."""
+        known: BoolArray = np.isfinite(self._outlook(place).expected_return[place])
+        return known
+
     def prediction(self, place: int, column: int, *, drivers: bool = True) -> Prediction:
         """Return one prediction, with what moved it or without."""
-        expected = self.expected_return[place, column].item()
-        confidence = self.confidence[place, column].item()
-        behind = bool(self.behind[place, column])
+        outlook, cell = self._outlook(place), (place, column)
+        expected, confidence = outlook.expected_return.item(cell), outlook.confidence.item(cell)
+        behind = self.behind.item(cell)
         return Prediction(
             symbol=self.symbols[column],
-            as_of=_aware(self.previous if behind else self.session),
+            as_of=self._previous if behind else self._session,
             expected_return=expected,
-            low=self.low[place, column].item(),
-            high=self.high[place, column].item(),
+            low=outlook.low.item(cell),
+            high=outlook.high.item(cell),
             confidence=confidence,
             action=action_for(expected, confidence),
             horizon=self.horizon,
             interval_level=self.interval_level,
-            stale_sessions=int(behind and not self.waits[place]),
+            stale_sessions=int(behind and not self._all_behind[place]),
             drivers=self.drivers(np.array([place]), np.array([column]))[0] if drivers else (),
         )
 
@@ -99,10 +187,15 @@ class SessionForecast:
 
         What moved them is left out: a replay finds a hundred a session, and nobody looks.
         """
-        columns = np.flatnonzero(self.passing(expected_return, confidence)[place]).tolist()
-        return [self.prediction(place, column, drivers=False) for column in columns]
+        key = (expected_return, confidence)
+        columns = self._columns.get(key)
+        if columns is None:
+            columns = self._columns[key] = [[] for _ in self.instants]
+            for row, column in np.argwhere(self.passing(*key)).tolist():
+                columns[row].append(column)
+        return [self.prediction(place, column, drivers=False) for column in columns[place]]
 
-    def passing(self, expected_return: float, confidence: float) -> npt.NDArray[np.bool_]:
+    def passing(self, expected_return: float, confidence: float) -> BoolArray:
         """Return where both are exceeded, shape (S, N)."""
         key = (expected_return, confidence)
         if key not in self._passing:
@@ -116,7 +209,11 @@ class SessionPredictions(Mapping[str, Prediction]):
     def __init__(self, forecast: SessionForecast, place: int) -> None:
         self._forecast = forecast
         self._place = place
-        self._known = np.isfinite(forecast.expected_return[place])
+
+    @cached_property
+    def _known(self) -> list[bool]:
+        known: list[bool] = self._forecast.known(self._place).tolist()
+        return known
 
     def __getitem__(self, symbol: str) -> Prediction:
         try:
@@ -131,7 +228,7 @@ class SessionPredictions(Mapping[str, Prediction]):
         return (s for s, known in zip(self._forecast.symbols, self._known, strict=True) if known)
 
     def __len__(self) -> int:
-        return int(np.count_nonzero(self._known))
+        return int(np.count_nonzero(self._forecast.known(self._place)))
 
     def above(self, expected_return: float, confidence: float) -> list[Prediction]:
         """Return the predictions that exceed both, in the order of the symbols."""
@@ -141,129 +238,3 @@ class SessionPredictions(Mapping[str, Prediction]):
 def _aware(stamp: np.datetime64) -> datetime:
     moment: datetime = stamp.astype("datetime64[s]").item()
     return moment.replace(tzinfo=ICT)
-
-
-def forecast_session(
-    running: RunningSession,
-    *,
-    features: FeatureSet,
-    final: Predictor,
-    calibration: Calibration,
-    config: ModelConfig,
-    explain: Explain,
-) -> SessionForecast:
-    """Forecast all symbols at each instant of a session, in one batch.
-
-    The numbers are those of `ForecastModel.predict` on `running.panel(place)`, to rounding.
-
-    Parameters
-    ----------
-    running : RunningSession
-        Its completed sessions lack no bar, and are enough for the features.
-    explain : callable
-        Returns what moved forecasts, from rows of features and their scale.
-
-    Raises
-    ------
-    InputError, TypeError
-        If the history has gaps, or a feature cannot be computed on forked arrays.
-    """
-    shape = running.close.shape
-    inputs = FeatureInputs.forked(running)
-    matrix = features.compute_session(running, inputs).astype(np.float32)
-    deviation = _last(bar_deviation(inputs.close, config.horizon), shape)
-    started = running.started
-    usable = np.isfinite(deviation) & started
-    raw = np.full(shape, np.nan)
-    raw[usable] = _predicted(final, matrix[usable])
-    known = MarketContext.of(running.complete.tail(_CONTEXT_ROWS)).before(np.atleast_1d(running.session))
-    calm, activity, trend = symbol_parts(inputs.close, inputs.volume)
-    around = Surroundings.at(
-        _last(calm, shape),
-        _last(activity, shape),
-        _last(trend, shape),
-        np.broadcast_to(market_regime(known), shape),
-    )
-    expected, confidence, low, high = apply_calibration(raw, deviation, calibration, around)
-    inputs.release()
-    whole = SessionForecast(
-        symbols=running.complete.symbols,
-        instants=running.instants,
-        expected_return=expected,
-        low=low,
-        high=high,
-        confidence=confidence,
-        behind=~started,
-        waits=np.logical_not(started.any(axis=1)),
-        session=running.session,
-        previous=running.complete.timestamps[-1],
-        horizon=config.horizon,
-        interval_level=config.interval_level,
-        drivers=lambda places, columns: explain(
-            matrix[places, columns], calibration.slope * deviation[places, columns]
-        ),
-    )
-    return (
-        whole
-        if started.all()
-        else _with_bars_before(
-            whole,
-            running,
-            before=lambda: forecast_session(
-                _session_before(running),
-                features=features,
-                final=final,
-                calibration=calibration,
-                config=config,
-                explain=explain,
-            ),
-        )
-    )
-
-
-def _with_bars_before(
-    whole: SessionForecast, running: RunningSession, before: Callable[[], SessionForecast]
-) -> SessionForecast:
-    """Let symbols that have not matched yet stand on their bar of the session before."""
-    earlier = before()
-    told = {
-        name: np.where(whole.behind, getattr(earlier, name), getattr(whole, name))
-        for name in ("expected_return", "low", "high", "confidence")
-    }
-
-    def drivers(places: IndexArray, columns: IndexArray) -> list[Told]:
-        now, then = whole.drivers(places, columns), earlier.drivers(np.zeros_like(places), columns)
-        behind = whole.behind[places, columns].tolist()
-        return [b if late else a for a, b, late in zip(now, then, behind, strict=True)]
-
-    return replace(whole, **told, drivers=drivers, _passing={})
-
-
-def _session_before(running: RunningSession) -> RunningSession:
-    """Return the last completed session, seen when it was over."""
-    past = running.complete
-    last = {name: getattr(past, name)[-1:] for name in OHLCV}
-    return RunningSession(
-        complete=past.rows(slice(0, len(past.timestamps) - 1)),
-        session=past.timestamps[-1],
-        instants=past.timestamps[-1:],
-        fraction=np.ones(1),
-        **last,
-    )
-
-
-def _predicted(final: Predictor, matrix: npt.NDArray[np.float32]) -> FloatArray:
-    """Return the predictor's forecasts, by its way for many rows where it has one."""
-    many = getattr(final, "predict_many", None)
-    if many is None:
-        return predict_rows(final, matrix)
-    found: FloatArray = many(matrix)
-    return found
-
-
-def _last(column: FloatArray, shape: tuple[int, int]) -> FloatArray:
-    """Return the last rows of a forked array at every instant."""
-    forked = as_forked(column)
-    if forked is None:
-        raise TypeError("expected a forked array")
-    return np.broadcast_to(forked.last, shape)

@@ -49,22 +49,29 @@ class TreeEnsemble:
         """Return the sum of the leaves that each row reaches, shape (rows,)."""
         return self._walk(X)[0]
 
-    def predict_many(self, X: npt.ArrayLike) -> FloatArray:
-        """Return the same as `predict` for thousands of rows, by a compiled kernel.
+    def predict_series(self, X: npt.NDArray[np.float32], there: npt.NDArray[np.bool_]) -> FloatArray:
+        """Return the same as `predict` for series of rows that resemble each other, by a compiled kernel.
 
         It adds the trees up in another order, so that the last bit may differ.
-        """
-        from vnquant.models.tree_kernel import walk_trees
 
-        rows = np.asarray(X, dtype=np.float32)
-        whole = ~np.isnan(rows).any(axis=1)
-        clean = rows[whole]
-        padded = np.zeros((-(-len(clean) // 8) * 8, rows.shape[1]), dtype=np.float32)
-        padded[: len(clean)] = clean
-        out = np.empty(len(rows))
-        out[whole] = walk_trees(padded, *self._packed())[: len(clean)]
-        if not whole.all():
-            out[~whole] = self.predict(rows[~whole])
+        Parameters
+        ----------
+        X : float32, shape (N, F, S)
+            N series of S rows.
+        there : bool, shape (N, S)
+            Which rows are asked for.
+
+        Returns
+        -------
+        float64, shape (N, S)
+            NaN where no row is asked for.
+        """
+        from vnquant.models.tree_kernel import walk_series
+
+        unknown = there & np.isnan(X).any(axis=1)
+        out: FloatArray = walk_series(np.ascontiguousarray(X), there & ~unknown, *self._packed())
+        if unknown.any():
+            out[unknown] = self.predict(np.moveaxis(X, 1, 2)[unknown])
         return out
 
     def _packed(self) -> tuple[Any, ...]:
@@ -73,7 +80,7 @@ class TreeEnsemble:
             child = np.stack([self._left, self._right], axis=1).astype(np.int32).ravel()
             self._kernel = (
                 self._roots.astype(np.int32),
-                self._depths(),
+                self._deepest(),
                 self._feature.astype(np.int32),
                 self._threshold,
                 child,
@@ -81,14 +88,14 @@ class TreeEnsemble:
             )
         return self._kernel
 
-    def _depths(self) -> npt.NDArray[np.int32]:
-        """Return the splits on the longest path of each tree."""
+    def _deepest(self) -> int:
+        """Return the splits on the longest path of all trees."""
         inner = self._left != np.arange(len(self._left))
-        depth = np.zeros(len(self._left), dtype=np.int32)
+        depth = np.zeros(len(self._left), dtype=np.intp)
         # A child stands after its parent in LightGBM's text, so parents are complete when children are read.
         for node in np.flatnonzero(inner)[::-1]:
             depth[node] = 1 + max(depth[self._left[node]], depth[self._right[node]])
-        return depth[self._roots]
+        return int(depth.max())
 
     def contributions(self, X: npt.ArrayLike) -> FloatArray:
         """Return what each feature's splits changed along the paths, shape (rows, features).

@@ -222,7 +222,11 @@ def repeated(article: Article, item: FeedItem) -> Article:
 def event_type(text: str) -> EventType:
     """Return the gravest kind of event that a text names."""
     folded = fold(text)
-    return next((kind for kind, words in _EVENTS if any(word in folded for word in words)), EventType.OTHER)
+    for kind, words in _EVENTS:
+        for word in words:
+            if word in folded:
+                return kind
+    return EventType.OTHER
 
 
 def alert_level(title: str, sentiment: Sentiment, symbols: tuple[str, ...]) -> AlertLevel:

@@ -16,6 +16,7 @@ __all__ = ("news_sentiment",)
 
 # A daily bar is decided on at its close; what appears later belongs to the next one (HOSE closes at 14:45).
 DAILY_CLOSE = timedelta(hours=14, minutes=45)
+_EPOCH, _SECOND = datetime(1970, 1, 1, tzinfo=ICT), timedelta(seconds=1)
 
 
 def news_sentiment(
@@ -54,24 +55,28 @@ def news_sentiment(
         )
     known = _known_until(timestamps, daily_close)
     columns = {symbol: column for column, symbol in enumerate(symbols)}
-    total = np.zeros((len(known), len(columns)))
-    heard = np.zeros(total.shape, dtype=np.bool_)
+    heard = [
+        ((when - _EPOCH) // _SECOND, article.sentiment.score / len(article.symbols), columns[symbol])
+        for when, article in _dated(articles)
+        for symbol in article.symbols
+        if symbol in columns
+    ]
+    published = np.array([when for when, _, _ in heard], dtype="datetime64[s]")
+    score = np.array([score for _, score, _ in heard], dtype=np.float64)
+    column = np.array([column for _, _, column in heard], dtype=np.intp)
     horizon = np.timedelta64(round(horizon_days * 86_400), "s")
-    placed = _placed(articles)
-    published = np.array([when for when, _ in placed], dtype="datetime64[s]")
-    first = np.searchsorted(known, published, side="left").tolist()
-    last = np.searchsorted(known, published + horizon, side="left").tolist()
-    for place, (_, article) in enumerate(placed):
-        rows = slice(first[place], last[place])
-        if rows.start == rows.stop:
-            continue
-        age_days = (known[rows] - published[place]) / np.timedelta64(86_400, "s")
-        fading = article.sentiment.score / len(article.symbols) * 0.5 ** (age_days / half_life_days)
-        for symbol in article.symbols:
-            if (column := columns.get(symbol)) is not None:
-                total[rows, column] += fading
-                heard[rows, column] = True
-    return np.where(heard, np.clip(total, -1.0, 1.0), np.nan)
+    first = np.searchsorted(known, published, side="left")
+    bars = np.searchsorted(known, published + horizon, side="left") - first
+    # Each at each bar that hears it, in their order, so that no sum depends on how they came.
+    which = np.repeat(np.arange(len(heard)), bars)
+    rows = np.arange(len(which)) - np.repeat(np.cumsum(bars) - bars - first, bars)
+    age_days = (known[rows] - published[which]) / np.timedelta64(86_400, "s")
+    fading = score[which] * 0.5 ** (age_days / half_life_days)
+    cells = rows * len(columns) + column[which]
+    shape = (len(known), len(columns))
+    total = np.bincount(cells, weights=fading, minlength=shape[0] * shape[1]).reshape(shape)
+    silent = np.bincount(cells, minlength=total.size).reshape(shape) == 0
+    return np.where(silent, np.nan, np.clip(total, -1.0, 1.0))
 
 
 def _known_until(timestamps: TimeArray, daily_close: timedelta) -> TimeArray:
@@ -82,16 +87,12 @@ def _known_until(timestamps: TimeArray, daily_close: timedelta) -> TimeArray:
     return np.where(daily, stamps + close, stamps)
 
 
-def _placed(articles: Iterable[Article]) -> list[tuple[datetime, Article]]:
-    """Return the articles with their ICT wall time, in an order that does not depend on how they came.
+def _dated(articles: Iterable[Article]) -> list[tuple[datetime, Article]]:
+    """Return the articles with their time, in an order that does not depend on how they came.
 
     Each URL stands once.
     """
-    dated = [
-        (one.published_at.astimezone(ICT).replace(tzinfo=None), one)
-        for one in articles
-        if one.published_at is not None and one.symbols
-    ]
+    dated = [(one.published_at, one) for one in articles if one.published_at is not None and one.symbols]
     unique: dict[str, tuple[datetime, Article]] = {}
     for when, article in sorted(dated, key=lambda pair: (pair[0], pair[1].url, pair[1].title)):
         unique.setdefault(article.url or article.title, (when, article))

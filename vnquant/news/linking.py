@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import re
+import threading
 import unicodedata
-from collections.abc import Mapping
-from functools import cache, lru_cache, partial
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from itertools import groupby
+from operator import itemgetter
 
-from vnquant.market.symbols import Symbol, load_universe
+from vnquant.market.symbols import Symbol, Universe, load_universe
 from vnquant.news.text import fold
 
 __all__ = ("link_symbols", "without_names")
+
+# Tickers by name, and a pattern that finds names.
+_Names = tuple[dict[str, str], re.Pattern[str]]
 
 # Tickers that are also words of the trade: chief executive, the currency, the city, gas, the volatility
 # index. They count only where the text marks them as a ticker.
@@ -22,7 +28,8 @@ _MARKED = (
     r"|(?<!\w){t}\s*,\s*[A-Z][A-Z0-9]{{2}}(?!\w)"
     r"|(?<!\w)[A-Z][A-Z0-9]{{2}}\s*,\s*{t}(?!\w)"
 )
-_TICKER = re.compile(r"(?<![\w.&-])[A-Z][A-Z0-9]{2}(?![\w&-])")
+# What stands before is looked at from behind the first letter: the search leaps from capital to capital.
+_TICKER = re.compile(r"[A-Z](?<![\w.&-].)[A-Z0-9]{2}(?![\w&-])")
 
 # The names that headlines use, where they are not the company's registered name. Sources: the companies' own
 # brand names. A longer name wins over a shorter one inside it ("Masan High-Tech Materials" is MSR, not MSN).
@@ -92,12 +99,13 @@ def link_symbols(text: str, universe: Mapping[str, Symbol] | None = None) -> tup
         taken.update(range(*found.span()))
         if (ticker := names[found.group()]) in known:
             places.setdefault(ticker, found.start())
-    # Asked once a ticker: the answer looks through the whole text and does not depend on the place.
-    is_meant = cache(partial(_is_meant, text=composed))
+    words: dict[str, int] = {}
     for found in _TICKER.finditer(composed):
-        ticker, start = found.group(), found.start()
         # The FPT in "FPT Retail" is a part of that name, not the mother company.
-        if ticker in known and start not in taken and is_meant(ticker):
+        if found.start() not in taken:
+            words.setdefault(found.group(), found.start())
+    for ticker, start in words.items():
+        if ticker in known and _is_meant(ticker, composed):
             places[ticker] = min(places.get(ticker, start), start)
     return tuple(sorted(places, key=lambda ticker: places[ticker]))
 
@@ -111,8 +119,23 @@ def without_names(text: str, universe: Mapping[str, Symbol] | None = None) -> st
     return pattern.sub("công ty", fold(text))
 
 
-def _names_of(universe: Mapping[str, Symbol]) -> tuple[dict[str, str], re.Pattern[str]]:
-    return _names(tuple(universe), tuple(one.company for one in universe.values()))
+def _names_of(universe: Mapping[str, Symbol]) -> _Names:
+    if universe is _latest.universe:
+        return _latest.names
+    names = _names(tuple(universe), tuple(one.company for one in universe.values()))
+    if isinstance(universe, Universe):  # which never changes; a mapping of somebody's own may
+        _latest.universe, _latest.names = universe, names
+    return names
+
+
+class _Latest(threading.local):
+    """The universe that was asked for last in this thread: thousands of texts in a row are about one."""
+
+    universe: Universe | None = None
+    names: _Names
+
+
+_latest = _Latest()
 
 
 def _is_meant(ticker: str, text: str) -> bool:
@@ -123,7 +146,7 @@ def _is_meant(ticker: str, text: str) -> bool:
 
 
 @lru_cache(maxsize=4)
-def _names(tickers: tuple[str, ...], companies: tuple[str, ...]) -> tuple[dict[str, str], re.Pattern[str]]:
+def _names(tickers: tuple[str, ...], companies: tuple[str, ...]) -> _Names:
     """Return the tickers by name, and a pattern that finds the longest name; "" is a company not listed."""
     names = {}
     for ticker, company in zip(tickers, companies, strict=True):
@@ -137,6 +160,19 @@ def _names(tickers: tuple[str, ...], companies: tuple[str, ...]) -> tuple[dict[s
             # Fewer syllables are too common to mean a company: the brands above name those.
             names[core] = ticker
     names.update({fold(brand): ticker for brand, ticker in _BRANDS.items()})
-    longest_first = sorted(names, key=lambda name: (-len(name), name))
-    pattern = re.compile(r"(?<!\w)(?:" + "|".join(re.escape(name) for name in longest_first) + r")(?!\w)")
-    return names, pattern
+    return names, re.compile(rf"(?<!\w){_longest_of(sorted(names))}(?!\w)")
+
+
+def _longest_of(words: Sequence[str]) -> str:
+    """Return a pattern of the longest of some words, sorted, that share what they begin with.
+
+    One letter tells which of two hundred names may follow: a list of alternatives is tried name by name.
+    """
+    by_letter = {
+        letter: [word[1:] for word in group] for letter, group in groupby(filter(None, words), itemgetter(0))
+    }
+    if not by_letter:
+        return ""
+    longer = "|".join(re.escape(letter) + _longest_of(rest) for letter, rest in by_letter.items())
+    # Greedy: what is longer is tried first, and given up where it does not end as a word.
+    return f"(?:{longer})" + ("?" if "" in words else "")

@@ -8,6 +8,7 @@ negation turns what follows it in its clause. No English word counts.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from itertools import takewhile
 from typing import Literal, NamedTuple
@@ -26,6 +27,9 @@ _NEGATION_REACH = 4  # syllables
 _BURDEN_REACH = 3
 _BREAKS = frozenset(",;:.…!?–—()")
 _QUESTION_DAMPING = 0.6  # a question guesses
+
+# Phrases by their first syllable.
+_Phrases = Mapping[str, Sequence[tuple[str, ...]]]
 
 
 class Sentiment(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,36 +89,35 @@ def label_of(score: float) -> SentimentLabel:
 def is_routine(text: str) -> bool:
     """Whether a text is a calendar or a list, which mentions everybody and judges nobody."""
     folded = fold(text)
-    return any(fold(phrase) in folded for phrase in ROUTINE)
+    return any(phrase in folded for phrase in _routines())
 
 
 def _words(tokens: list[str]) -> list[_Word]:
     """Return the longest known phrases from left to right."""
-    table, longest = _phrases()
-    found, at = [], 0
-    while at < len(tokens):
-        for length in range(min(longest, len(tokens) - at), 0, -1):
-            known = table.get(tuple(tokens[at : at + length]))
-            if known is not None:
-                found.append(_Word(known[0], at, at + length, known[1], known[2]))
-                at += length
+    lexicon = _lexicon()
+    found, free = [], 0
+    for at, token in enumerate(tokens):
+        if token not in lexicon or at < free:
+            continue
+        for phrase, known in lexicon[token]:
+            end = at + len(phrase)
+            if len(phrase) == 1 or tuple(tokens[at:end]) == phrase:
+                found.append(_Word(known[0], at, end, known[1], known[2]))
+                free = end
                 break
-        else:
-            at += 1
     return found
 
 
 def _amount(word: _Word, tokens: list[str]) -> float:
     """Return what a phrase adds, after its neighbours had their say."""
     amount = word.weight
-    burdened = _near_burden(word, tokens)
-    if word.directed and burdened:
-        amount = -amount
-    elif not word.directed and word.text in BURDENS and _reduced(word, tokens):
+    if word.directed:
+        if _near_burden(word, tokens):
+            amount = -amount
+        if "%" in tokens[word.end : word.end + 3]:
+            amount *= 1.5
+    elif word.text in BURDENS and _reduced(word, tokens):
         return 0.0  # the word that reduces it says it all
-    after = tokens[word.end : word.end + 3]
-    if word.directed and "%" in after:
-        amount *= 1.5
     amount *= INTENSIFIERS.get(tokens[word.end], 1.0) if word.end < len(tokens) else 1.0
     if _negated(word, tokens):
         amount *= -0.8
@@ -138,36 +141,66 @@ def _near_burden(word: _Word, tokens: list[str]) -> bool:
     """Whether what rises or falls is a burden: it stands right before or right after."""
     after = _clause_after(word, tokens, _BURDEN_REACH)
     before = _clause_before(word, tokens, _BURDEN_REACH)
-    return any(_contains(after, phrase) or _contains(before, phrase) for phrase in _burdens())
+    return _names_any(after, _burdens()) or _names_any(before, _burdens())
 
 
 def _reduced(word: _Word, tokens: list[str]) -> bool:
     """Whether a bad thing is what becomes less: "giảm bán ròng", "nợ xấu giảm mạnh"."""
     around = [*_clause_before(word, tokens, 3), *_clause_after(word, tokens, 3)]
-    return any(_contains(around, split_phrase(phrase)) for phrase in REDUCERS)
+    return _names_any(around, _reducers())
 
 
 def _negated(word: _Word, tokens: list[str]) -> bool:
     """Whether a negation stands before a phrase in its clause."""
-    before = _clause_before(word, tokens, _NEGATION_REACH)
-    return any(_contains(before, split_phrase(negation)) for negation in NEGATIONS)
+    return _names_any(_clause_before(word, tokens, _NEGATION_REACH), _negations())
 
 
-def _contains(tokens: list[str], phrase: tuple[str, ...]) -> bool:
-    width = len(phrase)
-    return any(tuple(tokens[i : i + width]) == phrase for i in range(len(tokens) - width + 1))
+def _names_any(tokens: list[str], phrases: _Phrases) -> bool:
+    """Whether one of the phrases stands among the syllables."""
+    return any(
+        tuple(tokens[at : at + len(phrase)]) == phrase
+        for at, token in enumerate(tokens)
+        if token in phrases
+        for phrase in phrases[token]
+    )
+
+
+def _by_first_syllable(phrases: Iterable[str]) -> _Phrases:
+    """Return phrases by their first syllable, which most texts do not have."""
+    found: dict[str, list[tuple[str, ...]]] = {}
+    for phrase in map(split_phrase, phrases):
+        found.setdefault(phrase[0], []).append(phrase)
+    return found
 
 
 @cache
-def _burdens() -> tuple[tuple[str, ...], ...]:
-    return tuple(split_phrase(phrase) for phrase in sorted(BURDENS))
+def _burdens() -> _Phrases:
+    return _by_first_syllable(sorted(BURDENS))
 
 
 @cache
-def _phrases() -> tuple[dict[tuple[str, ...], tuple[str, float, bool]], int]:
-    """Return the lexicon by syllables, and the length of its longest phrase."""
+def _reducers() -> _Phrases:
+    return _by_first_syllable(REDUCERS)
+
+
+@cache
+def _negations() -> _Phrases:
+    return _by_first_syllable(sorted(NEGATIONS))
+
+
+@cache
+def _routines() -> tuple[str, ...]:
+    return tuple(fold(phrase) for phrase in ROUTINE)
+
+
+@cache
+def _lexicon() -> dict[str, list[tuple[tuple[str, ...], tuple[str, float, bool]]]]:
+    """Return what is known of phrases by their first syllable, the longest first."""
     table: dict[tuple[str, ...], tuple[str, float, bool]] = {}
     for words, directed in ((POLARITY, False), (RISERS, True), (REDUCERS, True)):
         for phrase, weight in words.items():
             table[split_phrase(phrase)] = (phrase, weight, directed)
-    return table, max(len(key) for key in table)
+    found: dict[str, list[tuple[tuple[str, ...], tuple[str, float, bool]]]] = {}
+    for syllables_of in sorted(table, key=len, reverse=True):
+        found.setdefault(syllables_of[0], []).append((syllables_of, table[syllables_of]))
+    return found

@@ -16,7 +16,8 @@ _TONES = {
     "oẽ": "õe",
     "oẹ": "ọe", "uỳ": "ùy", "uý": "úy", "uỷ": "ủy", "uỹ": "ũy", "uỵ": "ụy",
 }  # fmt: skip
-_TONE = re.compile("(?<!q)(" + "|".join(_TONES) + r")(?!\w)")
+# The look back comes last, over the q and the two vowels, so that the search can leap from o to o and u to u.
+_TONE = re.compile("(" + "|".join(_TONES) + r")(?<!q..)(?!\w)")
 
 
 @lru_cache(maxsize=256)  # a headline is folded for its stocks, its words and its event

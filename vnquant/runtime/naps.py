@@ -12,11 +12,16 @@ import contextvars
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any
 
+if TYPE_CHECKING:
+    from vnquant.runtime.clock import MarketClock
+
 __all__ = ("Nap", "NapLoop")
 
 
 class NapLoop(asyncio.AbstractEventLoop):
-    """A loop that runs naps among its timers."""
+    """A loop that runs naps among its timers, and knows the market's clock."""
+
+    market_clock: MarketClock | None = None
 
     if TYPE_CHECKING:
 

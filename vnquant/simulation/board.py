@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,7 @@ from vnquant.simulation.randomness import Stream, exponential_table, lanes_of_ro
 from vnquant.simulation.rules import PriceRules
 from vnquant.simulation.tape import Tape
 
-__all__ = ("Board", "BoardColumn", "Snapshot", "draw_board", "take_snapshot", "with_running_session")
+__all__ = ("Board", "Snapshot", "draw_board", "take_snapshot", "with_running_session")
 
 _LEVELS = 3
 # Usual depth of a level in parts of a usual day's lots, and of the queue at a limit.
@@ -43,6 +43,10 @@ class Snapshot:
     volume: FloatArray
     average: FloatArray
     last_volume: FloatArray
+
+    def at(self, row: int) -> Snapshot:
+        """Return one of M instants, as the only one."""
+        return Snapshot(**{name: getattr(self, name)[row : row + 1] for name in self.__slots__})
 
     @property
     def started(self) -> npt.NDArray[np.bool_]:
@@ -115,74 +119,34 @@ class Board:
     foreign_sell: FloatArray
     foreign_room: FloatArray
 
-    def column(self, which: int) -> BoardColumn:
-        """Return one symbol's board at all instants, as plain numbers."""
+    def quote(self, row: int, which: int, when: datetime, phases: Sequence[Phase]) -> Quote:
+        """Return one symbol's quote at one instant; `phases` by place in `EXCHANGE_ORDER`."""
         session = self.session
-        return BoardColumn(
-            symbol=self.tickers[which],
-            exchange=int(self.exchange[which]),
-            reference=self.reference[which].item(),
-            ceiling=self.ceiling[which].item(),
-            floor=self.floor[which].item(),
-            # Boards show averages with two decimals of a thousand VND.
-            prices=[
-                session.close[:, which].tolist(),
-                session.open[:, which].tolist(),
-                session.high[:, which].tolist(),
-                session.low[:, which].tolist(),
-                (10.0 * np.rint(session.average[:, which] / 10.0)).tolist(),
-            ],
-            volumes=[
-                session.last_volume[:, which].tolist(),
-                session.volume[:, which].tolist(),
-                self.foreign_buy[:, which].tolist(),
-                self.foreign_sell[:, which].tolist(),
-                self.foreign_room[:, which].tolist(),
-            ],
-            bids=[self.bids[:, :, which].tolist(), self.bid_depth[:, :, which].tolist()],
-            asks=[self.asks[:, :, which].tolist(), self.ask_depth[:, :, which].tolist()],
-        )
-
-
-class BoardColumn(NamedTuple):
-    """One symbol's board at M instants, as lists: a replay reads it three hundred times a session."""
-
-    symbol: str
-    exchange: int
-    reference: float
-    ceiling: float
-    floor: float
-    prices: list[list[float]]
-    """Last, open, high, low and average."""
-    volumes: list[list[float]]
-    """Last, total, foreign buying, selling and room."""
-    bids: list[list[list[float]]]
-    """Prices and volumes of the three levels."""
-    asks: list[list[list[float]]]
-
-    def quote(self, place: int, when: datetime, phases: Sequence[Phase]) -> Quote:
-        """Return the quote at one instant; `phases` by place in `EXCHANGE_ORDER`."""
-        bids, asks = _levels(self.bids, place), _levels(self.asks, place)
-        if phases[self.exchange] in _AUCTIONS:
+        bids = _levels(self.bids[:, row, which].tolist(), self.bid_depth[:, row, which].tolist())
+        asks = _levels(self.asks[:, row, which].tolist(), self.ask_depth[:, row, which].tolist())
+        if phases[self.exchange[which]] in _AUCTIONS:
             bids, asks = _at_auction(bids), _at_auction(asks)
-        last_volume, volume, buy, sell, room = (values[place] for values in self.volumes)
+        volume = session.volume[row, which].item()
         last: float | None
         opened: float | None
         high: float | None
         low: float | None
         average: float | None
         if volume > 0:
-            last, opened, high, low, average = (values[place] for values in self.prices)
+            last, opened = session.close[row, which].item(), session.open[row, which].item()
+            high, low = session.high[row, which].item(), session.low[row, which].item()
+            # Boards show averages with two decimals of a thousand VND.
+            average = 10.0 * round(session.average[row, which].item() / 10.0)
         else:
             last = opened = high = low = average = None
         return Quote(
-            symbol=self.symbol,
+            symbol=self.tickers[which],
             as_of=when,
-            reference_price=self.reference,
-            ceiling_price=self.ceiling,
-            floor_price=self.floor,
+            reference_price=self.reference[which].item(),
+            ceiling_price=self.ceiling[which].item(),
+            floor_price=self.floor[which].item(),
             last_price=last,
-            last_volume=last_volume,
+            last_volume=session.last_volume[row, which].item(),
             total_volume=volume,
             open_price=opened,
             high_price=high,
@@ -190,9 +154,9 @@ class BoardColumn(NamedTuple):
             average_price=average,
             bids=bids,
             asks=asks,
-            foreign_buy_volume=buy,
-            foreign_sell_volume=sell,
-            foreign_room=room,
+            foreign_buy_volume=self.foreign_buy[row, which].item(),
+            foreign_sell_volume=self.foreign_sell[row, which].item(),
+            foreign_room=self.foreign_room[row, which].item(),
         )
 
 
@@ -265,11 +229,10 @@ def _ladders(
     return bid_prices, ask_prices
 
 
-def _levels(side: list[list[list[float]]], place: int) -> _Levels:
-    """Return the levels that are there at one instant; an empty one has the price NaN."""
-    (a, b, c), (x, y, z) = side
-    ladder = ((a[place], x[place]), (b[place], y[place]), (c[place], z[place]))
-    if ladder[0][0] == ladder[0][0] and ladder[2][0] == ladder[2][0]:
+def _levels(prices: list[float], volumes: list[float]) -> _Levels:
+    """Return the levels that are there; an empty one has the price NaN."""
+    ladder = tuple(zip(prices, volumes, strict=True))
+    if prices[0] == prices[0] and prices[-1] == prices[-1]:
         return ladder  # empty ones stand behind the others
     return tuple(level for level in ladder if level[0] == level[0])
 

@@ -7,10 +7,14 @@ the exchange has faults or latency the way is what matters, and the sources that
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime, time, timedelta
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime, time, timedelta
+from itertools import groupby
+from operator import attrgetter
 
-from vnquant.market import RunningSession
+from vnquant.market import Quote, RunningSession
 from vnquant.market.calendar import CLOSING_TIME, to_ict
 from vnquant.runtime.clock import ICT
 from vnquant.simulation.exchange import SimulatedExchange
@@ -19,12 +23,13 @@ from vnquant.simulation.film import SessionFilm
 from vnquant.simulation.headlines import Headline
 from vnquant.simulation.latency import Latency
 from vnquant.simulation.wire import FEEDS, Feed
-from vnquant.sources import FeedItem, NewsFeed, NewsSource, QuoteBoard, QuoteSource, merge_feeds
+from vnquant.sources import FeedItem, NewsFeed, NewsSource, QuoteBoard, QuoteSource
 
 __all__ = ("DirectMarket", "DirectNews", "DirectQuotes")
 
 # Stories looked through for a feed, as the exchange's server does.
 _STORIES = 240
+_published_at = attrgetter("published_at")
 _NO_FAULTS, _NO_LATENCY = Faults(), Latency.none()
 
 
@@ -68,7 +73,7 @@ class DirectMarket:
         place = -1 if film is None else film.place(local)
         if film is None or place < 0:
             return QuoteBoard(self.market.quotes_at(local, known) if known else {})
-        return QuoteBoard({s: film.quote(place, self._columns[s], local) for s in known})
+        return _FilmBoard(_Quotes(film, place, local, {s: self._columns[s] for s in known}))
 
     def _film_of(self, local: datetime) -> SessionFilm | None:
         day = local.date()
@@ -78,6 +83,54 @@ class DirectMarket:
             return None
         self._film = self.market.film(day, rows=self._rows)
         return self._film
+
+
+class _Quotes(Mapping[str, Quote]):
+    """The quotes of some symbols at one minute of a film, each made when it is looked at."""
+
+    def __init__(self, film: SessionFilm, place: int, local: datetime, columns: dict[str, int]) -> None:
+        self._film, self._place, self._local, self._columns = film, place, local, columns
+        self._made: dict[str, Quote] = {}
+
+    def __getitem__(self, symbol: str) -> Quote:
+        quote = self._made.get(symbol)
+        if quote is None:
+            column = self._columns[symbol]
+            quote = self._made[symbol] = self._film.quote(self._place, column, self._local)
+        return quote
+
+    def __contains__(self, symbol: object) -> bool:
+        return symbol in self._columns
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._columns)
+
+    def __len__(self) -> int:
+        return len(self._columns)
+
+    def last_prices(self) -> dict[str, float | None]:
+        """Return the prices last matched, which need no quotes."""
+        last_price, place = self._film.last_price, self._place
+        return {symbol: last_price(place, column) for symbol, column in self._columns.items()}
+
+    def references(self) -> dict[str, float]:
+        """Return the reference prices."""
+        references = self._film.references
+        return {symbol: references[column] for symbol, column in self._columns.items()}
+
+
+class _FilmBoard(QuoteBoard):
+    """A board of which mostly the prices alone are looked at: in a year, by 68,000 looks at what is held."""
+
+    quotes: _Quotes
+
+    def last_prices(self) -> dict[str, float | None]:
+        """Return the prices of the film."""
+        return self.quotes.last_prices()
+
+    def references(self) -> dict[str, float]:
+        """Return the reference prices of the session."""
+        return self.quotes.references()
 
 
 class DirectQuotes:
@@ -102,7 +155,11 @@ class DirectNews:
         self.name = otherwise.name
         self._direct = direct
         self._otherwise = otherwise
-        self._feeds = tuple(_Reading(name, _feed_at(url)) for name, url in feeds)
+        self._feeds = tuple((name, _feed_at(url)) for name, url in feeds)
+        self._stand = _Newsstand(self._feeds)
+        # The day's stories, how many of them are out, and from when until when that holds.
+        self._printed: Sequence[Headline] = ()
+        self._out = 0
         self._since = self._until = datetime.max.replace(tzinfo=ICT)
         self._last = NewsFeed(())
 
@@ -117,17 +174,32 @@ class DirectNews:
         return self._last
 
     def _look(self, local: datetime) -> None:
-        market = self._direct.market
-        stories = market.headlines_at(local, limit=_STORIES)
-        self._last = merge_feeds([NewsFeed(feed.items(stories)) for feed in self._feeds])
-        self._since = local
-        self._until = _next_story(market.headlines_of(local.date()), local)
+        """Take in what was printed since the last look, or all where that was later or long ago."""
+        market, day = self._direct.market, local.date()
+        turned = (day - self._since.date()).days
+        printed = self._printed
+        if turned:
+            printed = market.headlines_of(day) if day >= market.start else ()
+        out = bisect_right(printed, local, key=_published_at)
+        follows = turned in (0, 1) and self._since <= local
+        if follows:
+            new = (*self._printed[self._out :], *printed[:out]) if turned else printed[self._out : out]
+        else:
+            new = market.headlines_at(local, limit=_STORIES)[::-1]
+            self._stand = _Newsstand(self._feeds)
+        if new:
+            self._stand.take(new)
+        if new or not follows:
+            self._last = NewsFeed(self._stand.items)
+        self._printed, self._out = printed, out
+        self._since, self._until = local, _next_story(printed, out, day)
 
 
-def _next_story(printed: Sequence[Headline], local: datetime) -> datetime:
-    """Return when the day's next headline appears, or the day ends."""
-    later = [h.published_at for h in printed if h.published_at > local]
-    return min(later, default=datetime.combine(local.date() + timedelta(days=1), time(), tzinfo=ICT))
+def _next_story(printed: Sequence[Headline], out: int, day: date) -> datetime:
+    """Return when the day's next headline appears after those that are out, or the day ends."""
+    if out < len(printed):
+        return printed[out].published_at
+    return datetime.combine(day + timedelta(days=1), time(), tzinfo=ICT)
 
 
 def _feed_at(url: str) -> Feed:
@@ -135,36 +207,46 @@ def _feed_at(url: str) -> Feed:
     return next(feed for path, feed in FEEDS.items() if url.endswith(path))
 
 
-class _Reading:
-    """One feed as a parser reads it; each story is read once."""
+class _Newsstand:
+    """All feeds as a parser reads them and as `merge_feeds` joins them; each story is read once."""
 
-    def __init__(self, name: str, feed: Feed) -> None:
-        self._name = name
-        self._feed = feed
-        self._read: dict[int, FeedItem | None] = {}
+    def __init__(self, feeds: Sequence[tuple[str, Feed]]) -> None:
+        self._listed = [(name, feed, deque[tuple[int, FeedItem]]()) for name, feed in feeds]
+        self._taken = 0
+        # Oldest first, so that what is new comes to the end.
+        self._items: dict[str, FeedItem] = {}
 
-    def items(self, stories: Sequence[Headline]) -> tuple[FeedItem, ...]:
-        """Return the items that the feed lists, of stories newest first."""
-        read: dict[int, FeedItem | None] = {}
-        chosen: list[FeedItem] = []
-        for story in stories:
-            item = read[story.number] = (
-                self._read[story.number] if story.number in self._read else self._item(story)
-            )
-            if item is not None:
-                chosen.append(item)
-                if len(chosen) == self._feed.items:
-                    break
-        self._read = read
-        return tuple(chosen)
+    @property
+    def items(self) -> tuple[FeedItem, ...]:
+        """The items of all feeds, newest first, each address once."""
+        return tuple(reversed(self._items.values()))
 
-    def _item(self, story: Headline) -> FeedItem | None:
-        if not self._feed.carries(story):
-            return None
-        return FeedItem(
-            title=story.title,
-            summary=story.summary,
-            url=self._feed.address(story),
-            source=self._name,
-            published_at=story.published_at,
-        )
+    def take(self, stories: Sequence[Headline]) -> None:
+        """Put newer stories on top, given in order of time, and drop what the feeds no longer list."""
+        for _, group in groupby(stories, key=_published_at):
+            at_once = list(enumerate(group, self._taken))
+            self._taken += len(at_once)
+            # What is printed at the same second stands by feeds, and in each the last one first.
+            for name, feed, listed in reversed(self._listed):
+                for place, story in at_once:
+                    if feed.carries(story):
+                        item = _item(name, feed, story)
+                        listed.append((place, item))
+                        self._items.pop(item.url, None)
+                        self._items[item.url] = item
+        for _, feed, listed in self._listed:
+            while listed and (len(listed) > feed.items or listed[0][0] < self._taken - _STORIES):
+                _, item = listed.popleft()
+                if self._items.get(item.url) is item:
+                    del self._items[item.url]
+
+
+def _item(name: str, feed: Feed, story: Headline) -> FeedItem:
+    """Return a story as a feed gives it."""
+    return FeedItem(
+        title=story.title,
+        summary=story.summary,
+        url=feed.address(story),
+        source=name,
+        published_at=story.published_at,
+    )

@@ -23,7 +23,7 @@ from vnquant.market import (
     session_fraction,
 )
 from vnquant.runtime.clock import ICT
-from vnquant.simulation.board import Board, BoardColumn, Snapshot, draw_board, take_snapshot
+from vnquant.simulation.board import Board, Snapshot, draw_board, take_snapshot
 from vnquant.simulation.history import DailyHistory
 from vnquant.simulation.profiles import Profiles
 from vnquant.simulation.rules import PriceRules
@@ -64,7 +64,8 @@ class SessionFilm:
         self._history, self._tape = history, tape
         self._rows = rows
         self.day: date = history.sessions[-1].item()
-        self._columns: dict[int, BoardColumn] = {}
+        self._boards: dict[int, Board] = {}
+        self._prices: dict[int, list[float | None]] = {}
 
     def place(self, local: datetime) -> int:
         """Return the index of a time of day in `FILM_MINUTES`, -1 where it is not on the film."""
@@ -93,20 +94,34 @@ class SessionFilm:
             **bars,
         )
 
+    def board(self, place: int) -> Board:
+        """Return the price board at a minute; depth is drawn only where it is looked at."""
+        board = self._boards.get(place)
+        if board is None:
+            row, session = len(self._history) - 1, self.session.at(place)
+            minute = int(FILM_MINUTES[place])
+            board = self._boards[place] = draw_board(
+                self._profiles, self._rules, self._seed, self._history, row, session, [minute]
+            )
+        return board
+
+    def last_price(self, place: int, column: int) -> float | None:
+        """Return one symbol's last price at a minute, None before its first match."""
+        prices = self._prices.get(column)
+        if prices is None:
+            close = np.where(self.session.started[:, column], self.session.close[:, column], np.nan)
+            prices = self._prices[column] = [None if p != p else p for p in close.tolist()]
+        return prices[place]
+
     @cached_property
-    def board(self) -> Board:
-        """The price board at each minute."""
-        row = len(self._history) - 1
-        return draw_board(
-            self._profiles, self._rules, self._seed, self._history, row, self.session, FILM_MINUTES.tolist()
-        )
+    def references(self) -> list[float]:
+        """The reference prices, VND."""
+        references: list[float] = self._history.reference[-1].tolist()
+        return references
 
     def quote(self, place: int, column: int, local: datetime) -> Quote:
         """Return one symbol's quote at a minute."""
-        columns = self._columns.get(column)
-        if columns is None:
-            columns = self._columns[column] = self.board.column(column)
-        return columns.quote(place, local, phases_at(int(FILM_MINUTES[place])))
+        return self.board(place).quote(0, column, local, phases_at(int(FILM_MINUTES[place])))
 
 
 @cache

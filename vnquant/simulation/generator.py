@@ -220,7 +220,7 @@ class SimulatedMarket:
             ),
         )
         phases = [phase_at(local, exchange, self.calendar) for exchange in EXCHANGE_ORDER]
-        return {s: board.column(self._column[s]).quote(0, local, phases) for s in wanted}
+        return {s: board.quote(0, self._column[s], local, phases) for s in wanted}
 
     def film(self, session: date, *, rows: int = 400) -> SessionFilm:
         """Return a session as it could be seen at each of its minutes, for a replay that looks at many.

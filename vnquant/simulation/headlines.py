@@ -79,6 +79,7 @@ class Newsroom:
         weight = np.rint(np.minimum(profiles.lots * profiles.first_price / 1e7, 1e4)).astype(np.int64)
         self._weight = np.maximum(weight, 1)
         self._days: OrderedDict[tuple[date, int], tuple[Headline, ...]] = OrderedDict()
+        self._levels: tuple[npt.NDArray[np.int64], FloatArray] | None = None
 
     def latest(self, events: NewsEvents, now: datetime, limit: int) -> list[Headline]:
         """Return the latest `limit` headlines published by `now`, newest first."""
@@ -155,10 +156,14 @@ class Newsroom:
 
     def _index(self, returns: npt.NDArray[np.int64], row: int) -> tuple[float, float]:
         """Return the index at the close of a session and before it."""
-        total = float(self._weight.sum())
-        daily = (returns[: row + 1] @ self._weight).astype(np.float64) * RETURN_UNIT / total
-        levels = _FIRST_INDEX * np.cumprod(np.concatenate([[1.0], 1.0 + daily]))
-        return float(levels[-1]), float(levels[-2])
+        if self._levels is None or self._levels[0] is not returns:
+            # Of all sessions at once: a level is made of the one before it, and later ones change nothing.
+            total = float(self._weight.sum())
+            daily = (returns @ self._weight).astype(np.float64) * RETURN_UNIT / total
+            levels = _FIRST_INDEX * np.cumprod(np.concatenate([[1.0], 1.0 + daily]))
+            self._levels = (returns, levels)
+        before, level = self._levels[1][row : row + 2].tolist()
+        return level, before
 
     def _noise(self, desk: _Desk, trades: bool) -> None:
         """Write what moves nothing: notices, macro news, and company news that turns out empty."""
@@ -189,13 +194,18 @@ class _Desk:
 
     def __init__(self, seed: int, day: date) -> None:
         self._day = day
-        self._drawn = lanes(seed, Stream.HEADLINES, day.toordinal(), 1024)
+        self._drawn: list[int] = lanes(seed, Stream.HEADLINES, day.toordinal(), 1024).tolist()
+        self._facts = {
+            "quarter": str((day.month - 1) // 3 or 4),
+            "year": str(day.year),
+            "date": f"{day:%d/%m}",
+        }
         self._next = 0
         self._drafts: list[tuple[int, int, str, str, str | None, SentimentLabel]] = []
 
     def chance(self) -> float:
         """Draw a uniform in (0, 1)."""
-        value = (float(self._drawn[self._next % len(self._drawn)]) + 0.5) / 65_536.0
+        value = (self._drawn[self._next % len(self._drawn)] + 0.5) / 65_536.0
         self._next += 1
         return value
 
@@ -228,15 +238,13 @@ class _Desk:
         """Draft one headline from one of the texts."""
         title, summary = chosen[self.below(len(chosen))]
         # All are drawn for every text, so that texts may change without moving other draws.
-        facts: dict[str, str] = {
+        drawn = {
             "number": f"{20 + self.below(40) * 15}",
             "percent": f"{18 + self.below(70)}",
             "shares": f"{1 + self.below(20)}",
-            "quarter": str((self._day.month - 1) // 3 or 4),
-            "year": str(self._day.year),
-            "date": f"{self._day:%d/%m}",
             "symbol": symbol or "",
-        } | values
+        }
+        facts = self._facts | drawn | values
         if facts.get("company") == symbol:
             # "FPT", not "FPT (FPT)".
             title, summary = (text.replace("{company} ({symbol})", "{symbol}") for text in (title, summary))
@@ -269,6 +277,7 @@ _LEGAL_FORMS = re.compile(
     r"|\s*[-–]\s*(?=tổng công ty)",
     re.IGNORECASE,
 )
+_SLUG_WORD = re.compile(r"[a-z0-9]+")
 _BANK = re.compile(r"^ngân hàng (tmcp|thương mại cổ phần)\s+", re.IGNORECASE)
 
 
@@ -282,9 +291,19 @@ def short_name(company: str) -> str:
 
 def slug_of(title: str) -> str:
     """Return a title as the feeds write it into addresses: ASCII letters and digits joined by hyphens."""
-    plain = unicodedata.normalize("NFD", title.lower().replace("đ", "d"))
-    ascii_only = "".join(c for c in plain if not unicodedata.combining(c))
-    return re.sub(r"[^a-z0-9]+", "-", ascii_only).strip("-")
+    return "-".join(_SLUG_WORD.findall(title.lower().translate(_unmarked)))
+
+
+class _Unmarked(dict[int, str]):
+    """Letters without their marks, by code, worked out when they are first met."""
+
+    def __missing__(self, code: int) -> str:
+        apart = unicodedata.normalize("NFD", chr(code))
+        self[code] = "".join(letter for letter in apart if not unicodedata.combining(letter))
+        return self[code]
+
+
+_unmarked = _Unmarked({ord("đ"): "d"})
 
 
 def _vietnamese(value: float) -> str:

@@ -31,12 +31,12 @@ class PriceRules:
 
     def ticks(self, prices: FloatArray) -> FloatArray:
         """Return the tick size at each price, shape (..., N)."""
-        return self._tick[self._place(prices)]
+        return self._tick.take(self._place(prices))  # which is faster than an index
 
     def limits(self, references: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return ceilings and floors of references that lie on a tick, shape (..., N)."""
         place = self._place(references)
-        return self._ceiling[place], self._floor[place]
+        return self._ceiling.take(place), self._floor.take(place)
 
     def nearest(self, prices: FloatArray) -> FloatArray:
         """Return the nearest quotable prices."""

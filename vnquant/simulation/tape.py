@@ -54,12 +54,14 @@ def record_tape(profiles: Profiles, rules: PriceRules, seed: int, history: Daily
     usual = _curves()[:, profiles.exchange]
     day = {name: getattr(history, name)[row] for name in ("open", "high", "low", "close", "volume")}
 
-    busy = usual * (0.35 + 0.65 * exponential_table()[drawn[_VOLUME]])
+    busy = usual * (0.35 + 0.65 * exponential_table().take(drawn[_VOLUME]))
     done = np.cumsum(busy, axis=0)
-    lots = np.diff(np.floor(done / done[-1] * (day["volume"] / 100.0) + 0.5), axis=0, prepend=0.0)
+    whole = np.floor(done / done[-1] * (day["volume"] / 100.0) + 0.5)
+    lots = whole.copy()
+    lots[1:] -= whole[:-1]
     active = lots > 0
 
-    close = _path(day, usual * active, normal_table()[drawn[_STEP]])
+    close = _path(day, usual * active, normal_table().take(drawn[_STEP]))
     close = np.minimum(np.maximum(rules.nearest(close), day["low"]), day["high"])
     opening = np.concatenate([day["open"][None], close[:-1]])
     tick = rules.ticks(close)

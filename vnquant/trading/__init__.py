@@ -16,7 +16,7 @@ from vnquant.trading.books import Account, Transaction
 from vnquant.trading.broker import Broker, PaperConfig
 from vnquant.trading.corporate_actions import PriceAdjustment
 from vnquant.trading.costs import Costs, Slippage
-from vnquant.trading.exits import ExitKind, ExitRules, ExitSignal, exit_signal, exit_signals
+from vnquant.trading.exits import ExitKind, ExitRules, ExitSignal, exit_signal, exit_signals, quiet_range
 from vnquant.trading.journal import JournalEntry
 from vnquant.trading.order_desk import OrderDesk
 from vnquant.trading.order_events import (
@@ -100,6 +100,7 @@ __all__ = (
     "exit_signals",
     "fill_id",
     "order_id",
+    "quiet_range",
     "review",
     "split_into_lots",
 )

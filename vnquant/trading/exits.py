@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 
 import msgspec
@@ -15,7 +15,7 @@ from vnquant.trading.order_events import Side
 from vnquant.trading.orders import Order
 from vnquant.trading.positions import Position
 
-__all__ = ("ExitKind", "ExitRules", "ExitSignal", "exit_signal", "exit_signals")
+__all__ = ("ExitKind", "ExitRules", "ExitSignal", "exit_signal", "exit_signals", "quiet_range")
 
 _MILLION = 1_000_000
 
@@ -147,6 +147,23 @@ def exit_signal(
     )
 
 
+def quiet_range(
+    position: Position, today: date, rules: ExitRules, *, calendar: TradingCalendar | None = None
+) -> tuple[int, int]:
+    """Return the lowest and the highest price, in whole VND, at which nothing is to be done on a day.
+
+    In between no rule says sell, and the peak stands. Where the first is above the second no price is quiet.
+    """
+    days = default_calendar() if calendar is None else calendar
+    quantity, paid, peak = position.quantity, position.basis_vnd, position.peak_price_vnd
+    if paid <= 0 or _is_time(position, today, rules, days):
+        return 1, 0
+    stop = paid * (_MILLION - round(rules.stop_loss * _MILLION)) // (quantity * _MILLION)
+    trailing = peak * (_MILLION - round(rules.trailing * _MILLION)) // _MILLION
+    target = -(-paid * (_MILLION + round(rules.take_profit * _MILLION)) // (quantity * _MILLION))
+    return max(stop, trailing) + 1, min(target - 1, peak)
+
+
 def exit_signals(
     positions: Mapping[str, Position],
     prices: Mapping[str, float],
@@ -204,16 +221,20 @@ def _first_rule(
             f"(target {rules.take_profit:+.1%})"
         )
     today = now.astimezone(ICT).date()
-    # There are no more sessions than days: most checks need not count.
-    if (today - position.opened_on).days < rules.max_sessions:
-        return None
-    held = calendar.sessions_between(position.opened_on, today)
-    if held >= rules.max_sessions:
+    if _is_time(position, today, rules, calendar):
+        held = calendar.sessions_between(position.opened_on, today)
         return (
             ExitKind.TIME,
             f"time: held {held} sessions since {position.opened_on} (T+{rules.max_sessions})",
         )
     return None
+
+
+def _is_time(position: Position, today: date, rules: ExitRules, calendar: TradingCalendar) -> bool:
+    # There are no more sessions than days: most checks need not count.
+    if (today - position.opened_on).days < rules.max_sessions:
+        return False
+    return calendar.sessions_between(position.opened_on, today) >= rules.max_sessions
 
 
 def _at_most(amount_vnd: int, base_vnd: int, change: float) -> bool:

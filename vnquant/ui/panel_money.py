@@ -7,7 +7,6 @@ from datetime import datetime
 
 import msgspec
 
-from vnquant.engine.trader import price_of
 from vnquant.market import Quote
 from vnquant.trading import Account, Order, Portfolio
 
@@ -80,7 +79,7 @@ def positions_of(
     readings = []
     for symbol, position in portfolio.positions.items():
         quote = quotes.get(symbol)
-        price = None if quote is None else price_of(quote)
+        price = None if quote is None else quote.price
         value = None if price is None else round(position.quantity * price)
         pnl = None if value is None else value - position.cost_vnd
         readings.append(

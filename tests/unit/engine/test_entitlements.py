@@ -398,6 +398,7 @@ async def test_the_source_is_asked_once_a_session_and_not_while_nothing_is_held(
         assert street.actions.asked == 3
 
 
+@pytest.mark.no_cover  # the same lines a hundred times over, and a tracer doubles their time
 @pytest.mark.parametrize("told", [True, False], ids=["told", "by the price alone"])
 def test_a_kill_at_any_commit_around_an_ex_date_leaves_the_ledger_of_the_undisturbed_run(
     tmp_path, killed, told

@@ -84,6 +84,7 @@ def check(whole, run, run_till_killed, tmp_path, points):
         assert resumed.equity_vnd == summary.equity_vnd, told
 
 
+@pytest.mark.no_cover
 def test_a_run_that_was_killed_and_resumed_is_the_undisturbed_one(whole, run, run_till_killed, tmp_path):
     _, commits = whole
     rng = random.Random(7)

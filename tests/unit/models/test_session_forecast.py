@@ -76,13 +76,45 @@ def test_what_passes_a_filter_is_found_without_making_the_others(fitted_model, p
         together["NONE"]
 
 
-def test_the_kernel_adds_up_the_trees_that_numpy_walks(fitted_model, planted_panel):
+@pytest.mark.parametrize("spread", [0.0, 0.05, 3.0])
+def test_the_kernel_adds_up_the_trees_that_numpy_walks(fitted_model, spread):
     ensemble: TreeEnsemble = fitted_model._final._trees()
     rng = np.random.default_rng(5)
-    rows = rng.normal(size=(203, ensemble.features)).astype(np.float32)
-    rows[rng.random(rows.shape) < 0.02] = np.nan
-    np.testing.assert_allclose(ensemble.predict_many(rows), ensemble.predict(rows), rtol=0, atol=1e-14)
-    assert ensemble.predict_many(rows[:0]).shape == (0,)
+    middle = rng.normal(size=(13, ensemble.features, 1))
+    series = (middle + spread * rng.normal(size=(13, ensemble.features, 31))).astype(np.float32)
+    series[rng.random(series.shape) < 0.005] = np.nan
+    there = rng.random((13, 31)) < 0.9
+    there[4] = False
+    together = ensemble.predict_series(series, there)
+    assert np.array_equal(np.isfinite(together), there)
+    one_by_one = ensemble.predict(np.moveaxis(series, 1, 2)[there])
+    np.testing.assert_allclose(together[there], one_by_one, rtol=0, atol=1e-14)
+    assert ensemble.predict_series(series[:0], there[:0]).shape == (0, 31)
+
+
+def test_the_order_of_the_rows_in_a_series_does_not_matter(fitted_model):
+    ensemble: TreeEnsemble = fitted_model._final._trees()
+    rng = np.random.default_rng(6)
+    series = rng.normal(size=(1, ensemble.features, 200)).astype(np.float32)
+    there = np.ones((1, 200), dtype=bool)
+    order = rng.permutation(200)
+    together, other = (ensemble.predict_series(x, there) for x in (series, series[:, :, order]))
+    assert np.array_equal(together[:, order], other)
+
+
+def test_forecasts_on_the_bars_before_are_made_once_a_session_and_only_when_asked_for(
+    fitted_model, planted_panel
+):
+    running = running_on(planted_panel)
+    whole = fitted_model.predict_session(running)
+    assert "forecast" not in vars(whole.before)
+    assert np.isnan(whole.today.expected_return[0]).all()
+    before = whole.before.forecast
+    first = fitted_model.predict_session(running.at(np.array([0])), beside=whole)
+    assert first.before.forecast is before
+    for name in ("expected_return", "confidence", "low", "high"):
+        assert np.array_equal(getattr(first, name)[0], getattr(whole, name)[0], equal_nan=True)
+        assert np.array_equal(getattr(first, name)[0], getattr(before, name)[0], equal_nan=True)
 
 
 def test_a_history_with_gaps_is_refused(fitted_model, planted_panel):
@@ -92,3 +124,15 @@ def test_a_history_with_gaps_is_refused(fitted_model, planted_panel):
         array[-30, 2] = np.nan
     with pytest.raises(ValueError, match="missing"):
         fitted_model.predict_session(replace(running, complete=replace(running.complete, **holed)))
+
+
+def test_where_nothing_has_matched_a_history_with_gaps_is_refused_when_it_is_looked_at(
+    fitted_model, planted_panel
+):
+    running = running_on(planted_panel).at(np.array([0]))
+    holed = {name: getattr(running.complete, name).copy() for name in OHLCV}
+    for array in holed.values():
+        array[-30, 2] = np.nan
+    forecast = fitted_model.predict_session(replace(running, complete=replace(running.complete, **holed)))
+    with pytest.raises(ValueError, match="missing"):
+        forecast.settle(0)

@@ -119,3 +119,49 @@ def test_sums_stay_in_bounds() -> None:
 def test_senseless_spans_are_refused() -> None:
     with pytest.raises(InputError, match="must be positive"):
         news_sentiment([], ["FPT"], DAYS, half_life_days=0.0)
+
+
+def plain_sentiment(articles, symbols, known, half_life_days, horizon_days):
+    """The definition: article after article, symbol after symbol, bar after bar."""
+    field = np.full((len(known), len(symbols)), np.nan)
+    told = set()
+    for one in sorted(articles, key=lambda one: (one.published_at, one.url, one.title)):
+        if (one.url or one.title) in told or not one.symbols:
+            continue
+        told.add(one.url or one.title)
+        for row, until in enumerate(known):
+            age_days = (until - one.published_at).total_seconds() / 86_400
+            if not 0 <= age_days <= horizon_days:
+                continue
+            said = one.sentiment.score / len(one.symbols) * 0.5 ** (age_days / half_life_days)
+            for symbol in set(one.symbols) & set(symbols):
+                cell = (row, symbols.index(symbol))
+                field[cell] = said if np.isnan(field[cell]) else field[cell] + said
+    return np.clip(field, -1.0, 1.0)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_sums_are_those_of_the_definition(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    texts = ["{} báo lãi kỷ lục", "{} bị phạt nặng", "{} và {} bị khởi tố", "Thị trường lặng sóng"]
+    symbols = ["FPT", "VCB", "HPG", "SSI"]
+    articles = [
+        article(
+            texts[rng.integers(4)].format(*rng.permutation([*symbols, "MWG"])),
+            MORNING + timedelta(minutes=int(rng.integers(-20_000, 20_000))),
+            url=f"https://example.invalid/{rng.integers(40)}",
+        )
+        for _ in range(60)
+    ]
+    closes = [MORNING.replace(hour=14, minute=45) + timedelta(days=day) for day in range(-3, 6)]
+    days = np.array([close.date() for close in closes], dtype="datetime64[s]")
+    for rows in (slice(None), slice(4, 5)):
+        field = news_sentiment(articles, symbols, days[rows], half_life_days=1.5, horizon_days=7.0)
+        expected = plain_sentiment(articles, symbols, closes[rows], 1.5, 7.0)
+        np.testing.assert_allclose(field, expected, rtol=1e-12, atol=1e-14)
+    assert np.isfinite(field).any()
+
+
+def test_no_articles_and_no_bars_give_an_empty_field() -> None:
+    assert np.isnan(news_sentiment([], ["FPT"], DAYS)).all()
+    assert news_sentiment([article("FPT báo lãi kỷ lục")], ["FPT"], DAYS[:0]).shape == (0, 1)

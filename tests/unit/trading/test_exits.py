@@ -1,6 +1,9 @@
-from datetime import date
+from datetime import date, timedelta
 
+import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.unit.trading.conftest import at, fill, order
 from vnquant.errors import ParameterError
@@ -9,12 +12,14 @@ from vnquant.trading import (
     ExitKind,
     ExitRules,
     OrderAccepted,
+    Parcel,
     Portfolio,
     PriceAdjustment,
     Side,
     apply,
     exit_signal,
     exit_signals,
+    quiet_range,
 )
 
 RULES = ExitRules()
@@ -152,3 +157,36 @@ def test_rules_out_of_bounds_are_refused(changes):
     (name,) = changes
     with pytest.raises(ParameterError, match=name):
         ExitRules(**changes)
+
+
+@given(
+    paid=st.integers(10_000, 200_000),
+    quantity=st.integers(1, 3_000),
+    peak=st.integers(5_000, 400_000),
+    dividends=st.integers(0, 40_000),
+    days=st.integers(0, 12),
+    price=st.integers(1_000, 400_000),
+    rules=st.builds(
+        ExitRules,
+        stop_loss=st.floats(0.001, 0.3),
+        trailing=st.floats(0.001, 0.3),
+        take_profit=st.floats(0.001, 0.6),
+        max_sessions=st.integers(1, 9),
+    ),
+)
+def test_in_the_quiet_range_no_rule_says_sell_and_right_outside_of_it_one_does_or_the_peak_is_passed(
+    paid, quantity, peak, dividends, days, price, rules
+):
+    held = msgspec.structs.replace(
+        position(),
+        parcels=(Parcel(quantity=quantity, bought_on=date(2025, 6, 2), sellable_from=THURSDAY),),
+        cost_vnd=paid * quantity,
+        dividends_vnd=dividends * quantity,
+        peak_price_vnd=peak,
+    )
+    when = THURSDAY + timedelta(days=days)
+    low, high = quiet_range(held, when.date(), rules)
+    for at_price in (price, low - 1, low, high, high + 1):
+        if at_price > 0:
+            is_quiet = exit_signal(held, at_price, when, rules) is None and at_price <= peak
+            assert is_quiet == (low <= at_price <= high)

@@ -1,0 +1,191 @@
+"""Blending: from evidence to scores, over whole arrays or at single points.
+
+The score is the weighted mean of the evidence that is there; the confidence grows with its strength and
+agreement and shrinks with what is missing. With weights w and strengths e over what is there, ::
+
+    score      = sum(w e) / sum(w)
+    confidence = coverage x (0.2 + 0.4 sum(w |e|) / sum(w) + 0.4 |score|)
+
+where coverage is the share of the weight of required evidence that could be observed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from functools import cached_property, partial
+
+import numpy as np
+
+from vnquant.agents.evidence import Bars, Evidence
+from vnquant.agents.scores import BoolArray, Note, Part, Point, Scores, in_words, within_point
+from vnquant.market.bars import FloatArray
+
+__all__ = ("blend",)
+
+# Confidence of evidence that says nothing either way, and what strength and agreement add to it.
+_CONFIDENCE_BASE = 0.2
+_CONFIDENCE_STRENGTH = 0.4
+_CONFIDENCE_AGREEMENT = 0.4
+
+
+def blend(
+    bars: Bars,
+    evidence: Mapping[str, Evidence],
+    *,
+    notes: tuple[Note, ...] = (),
+    veto: BoolArray | None = None,
+    position_fraction: FloatArray | None = None,
+) -> Scores:
+    """Return the weighted mean of the evidence, with a confidence and a part for each.
+
+    Parameters
+    ----------
+    bars : Bars
+    evidence : mapping of str to Evidence
+    notes, veto, position_fraction
+        As in `Scores`.
+    """
+    make = _LateScores.of if bars.by_point else _scores_of
+    return make(bars, evidence, notes, veto, position_fraction)
+
+
+def _scores_of(
+    bars: Bars,
+    evidence: Mapping[str, Evidence],
+    notes: tuple[Note, ...],
+    veto: BoolArray | None,
+    position_fraction: FloatArray | None,
+) -> Scores:
+    shape = bars.shape
+    total, score, strength = np.zeros(shape), np.zeros(shape), np.zeros(shape)
+    beyond = np.zeros(shape)
+    wanted: FloatArray | float = 0.0
+    amounts: dict[str, FloatArray] = {}
+    for name, one in evidence.items():
+        observed = bars.final(one.strength)
+        said = one.weight if isinstance(one.weight, int | float) else bars.final(one.weight)
+        there = ~np.isnan(observed)
+        weight = said * there
+        amounts[name] = said * observed
+        heard = np.where(there, amounts[name], 0.0)
+        total += weight
+        score += heard
+        strength += np.abs(heard, out=heard)
+        if one.optional:
+            beyond += weight
+        else:
+            wanted = wanted + said
+    share = np.divide(1.0, total, out=np.full(shape, np.nan), where=total > 0.0)
+    score *= share
+    strength *= share
+    confidence = _CONFIDENCE_BASE + _CONFIDENCE_STRENGTH * strength + _CONFIDENCE_AGREEMENT * np.abs(score)
+    confidence *= np.divide(total - beyond, wanted, out=np.ones(shape), where=np.asarray(wanted) > 0.0)
+    final = bars.spread(score)
+    parts = {
+        name: Part(
+            bars.spread(np.multiply(amounts[name], share, out=amounts[name])),
+            one.text,
+            values={key: partial(bars.spread_value, value) for key, value in one.values.items()},
+            against=one.against,
+            absent=one.absent,
+        )
+        for name, one in evidence.items()
+    }
+    confidence = np.where(np.isnan(final), 0.0, bars.spread(confidence))
+    return Scores(final, confidence, parts, notes, veto, position_fraction)
+
+
+class _LateScores(Scores):
+    """Scores whose arrays are made when somebody asks for them; a point is told without.
+
+    A replay asks for a point or a dozen of each. In plain numbers that takes a tenth of the arrays' time.
+    """
+
+    _basis: tuple[Bars, Mapping[str, Evidence]] | None = None
+
+    @classmethod
+    def of(
+        cls,
+        bars: Bars,
+        evidence: Mapping[str, Evidence],
+        notes: tuple[Note, ...],
+        veto: BoolArray | None,
+        position_fraction: FloatArray | None,
+    ) -> Scores:
+        """Return the scores that the evidence makes."""
+        scores = object.__new__(cls)
+        vars(scores).update(
+            _basis=(bars, evidence), notes=notes, veto=veto, position_fraction=position_fraction
+        )
+        return scores
+
+    @cached_property
+    def _whole(self) -> Scores:
+        assert self._basis is not None  # else the arrays were given, and nobody asks here
+        return _scores_of(*self._basis, self.notes, self.veto, self.position_fraction)
+
+    @cached_property
+    def score(self) -> FloatArray:
+        """As of `Scores`."""
+        return self._whole.score
+
+    @cached_property
+    def confidence(self) -> FloatArray:
+        """As of `Scores`."""
+        return self._whole.certainty
+
+    @cached_property
+    def parts(self) -> Mapping[str, Part]:
+        """As of `Scores`."""
+        return self._whole.parts
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(T, N)."""
+        return super().shape if self._basis is None else self._basis[0].shape
+
+    def point(self, row: int, column: int) -> Point:
+        """Return all that is said at one point: what `_scores_of` makes of it, number by number."""
+        if self._basis is None:
+            return super().point(row, column)
+        bars, evidence = self._basis
+        total = score = strength = beyond = wanted = 0.0
+        amounts: list[float] = []
+        for one in evidence.values():
+            observed = bars.spread_point(one.strength, row, column)
+            said = bars.spread_point(one.weight, row, column)
+            there = observed == observed
+            amounts.append(said * observed)
+            if there:
+                total += said
+                score += amounts[-1]
+                strength += abs(amounts[-1])
+            if not one.optional:
+                wanted += said
+            elif there:
+                beyond += said
+        if not total > 0.0:
+            return Point(math.nan, 0.0, {}, ())
+        share = 1.0 / total
+        score *= share
+        strength *= share
+        confidence = _CONFIDENCE_BASE + _CONFIDENCE_STRENGTH * strength + _CONFIDENCE_AGREEMENT * abs(score)
+        if wanted > 0.0:
+            confidence *= (total - beyond) / wanted
+        amounts = [amount * share for amount in amounts]
+        said_of = [
+            (amount, one.absent, partial(_describe, bars, one, amount < 0.0, row, column))
+            for amount, one in zip(amounts, evidence.values(), strict=True)
+        ]
+        return Point(
+            within_point(score, -1.0, "score"),
+            within_point(confidence, 0.0, "confidence"),
+            {name: amount for name, amount in zip(evidence, amounts, strict=True) if math.isfinite(amount)},
+            in_words(said_of, self.remarks(row, column)),
+        )
+
+
+def _describe(bars: Bars, one: Evidence, against: bool, row: int, column: int) -> str:
+    text = one.against if against and one.against else one.text
+    return text.format(**{name: bars.spread_point(value, row, column) for name, value in one.values.items()})
