@@ -71,7 +71,7 @@ class PositionWatch:
         trader, at = self._trader, now()
         record = trader.record
         self._inbox.release_due(at)
-        if record.unanswered and not record.writing.locked():
+        if record.orders and record.unanswered and not record.writing.locked():
             await trader.answer()
         symbols = trader.held
         board = await trader.board(symbols) if symbols else _EMPTY
@@ -112,7 +112,7 @@ class PositionWatch:
         positions = record.portfolio.positions
         if (
             record.orders
-            or self._trader.broker.open_orders
+            or self._trader.broker.has_open_orders
             or record.day is None
             or record.day.day != today
             or self._inbox.has_discards

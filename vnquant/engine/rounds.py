@@ -63,8 +63,6 @@ class RoundOrder:
                 waiter.set_result(None)
 
     async def _earlier_ones(self, stage: Stage) -> None:
-        if not any(self._busy[:stage]):
-            return
         loop = asyncio.get_running_loop()
         deadline_s = loop.time() + self._patience_s
         while any(self._busy[:stage]):
@@ -93,7 +91,8 @@ class Turn:
         try:
             # What else is due at this instant has been woken by now, and says so in its first step.
             await asyncio.sleep(0)
-            await self._order._earlier_ones(self._stage)
+            if any(self._order._busy[: self._stage]):
+                await self._order._earlier_ones(self._stage)
         except BaseException:
             self._order._end(self._stage)
             raise

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 
 from sqlalchemy.engine import URL
@@ -19,6 +20,8 @@ from vnquant.runtime import (
     RestartPolicy,
     SupervisionEvent,
     Supervisor,
+    VirtualTimeLoop,
+    rare_collections,
     short_collections,
 )
 from vnquant.trading import Ledger
@@ -83,7 +86,9 @@ async def supervised(
     supervisor = Supervisor(on_event=tell, policy=_POLICY, seed=seed, name="orchestrator:supervisor")
     for name, (run, heartbeat_s) in components.items():
         supervisor.add(name, _guarded(run, lost), heartbeat_s=heartbeat_s)
-    with short_collections():
+    # On virtual time nobody waits for the loop.
+    is_virtual = isinstance(asyncio.get_running_loop(), VirtualTimeLoop)
+    with short_collections(), rare_collections() if is_virtual else nullcontext():
         await supervisor.start()
         try:
             yield supervisor

@@ -3,7 +3,7 @@
 from vnquant.runtime.bus import EventBus
 from vnquant.runtime.bus_statistics import BusStatistics, SubscriptionStatistics, WhenFull
 from vnquant.runtime.clock import ICT, MarketClock, install_clock, now, wall_now
-from vnquant.runtime.collector import short_collections
+from vnquant.runtime.collector import rare_collections, short_collections
 from vnquant.runtime.heartbeat import beat, current_component
 from vnquant.runtime.holds import ClockHold, hold_clock
 from vnquant.runtime.interrupts import wake_on_interrupt
@@ -63,6 +63,7 @@ __all__ = (
     "hold_clock",
     "install_clock",
     "now",
+    "rare_collections",
     "run_virtual",
     "short_collections",
     "sliding_window",

@@ -290,12 +290,14 @@ class EventBus:
 
     def _deliver(self, event: Any, route: _Route) -> None:
         self._published += 1
-        envelope = (self._time(), event)
-        for subscription in route.subscriptions:
-            subscription.offer(envelope)
-        self._backlog.append(event)
-        if len(self._backlog) > self.maxsize and not self._processing:
-            self._backlog.popleft()
+        if route.subscriptions:
+            envelope = (self._time(), event)
+            for subscription in route.subscriptions:
+                subscription.offer(envelope)
+        backlog = self._backlog
+        backlog.append(event)
+        if len(backlog) > self.maxsize and not self._processing:
+            backlog.popleft()
             self._backlog_overwritten += 1
 
 

@@ -82,6 +82,11 @@ class MarketClock:
         return self._speed
 
     @property
+    def nappers(self) -> set[asyncio.Future[bool] | Nap]:
+        """Who waits, and is woken when the clock is set."""
+        return self._sleepers
+
+    @property
     def times_set(self) -> int:
         """How often `set` was called: while it stays the same, plans in loop time hold."""
         return self._times_set

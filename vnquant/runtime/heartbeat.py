@@ -7,7 +7,9 @@ import contextvars
 import math
 from collections.abc import Callable
 
-__all__ = ("Heart", "beat", "current_component")
+from vnquant.runtime.naps import Alarm, NapLoop
+
+__all__ = ("Heart", "beat", "current_component", "current_heart")
 
 # A timer may fire a clock resolution early; without slack it would be set again and again for nothing.
 _SLACK_S = 1e-3
@@ -27,6 +29,11 @@ def beat(idle_s: float = 0.0) -> None:
     heart = _heart.get()
     if heart is not None:
         heart.beat(idle_s)
+
+
+def current_heart() -> Heart | None:
+    """Return the heart of the running component, for who beats often."""
+    return _heart.get()
 
 
 def current_component() -> str | None:
@@ -52,6 +59,7 @@ class Heart:
         "_loop",
         "_on_first_beat",
         "_on_silence",
+        "_rung",
         "_timer",
         "last_beat_s",
         "owner",
@@ -73,7 +81,8 @@ class Heart:
         self._on_first_beat = on_first_beat
         self._loop = asyncio.get_running_loop()
         self._due_s = math.inf
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.TimerHandle | Alarm | None = None
+        self._rung: Alarm | None = None
 
     def start(self) -> None:
         """Become the heart of the running context, and start the watchdog."""
@@ -103,10 +112,18 @@ class Heart:
                 self._look_at(due_s)
 
     def _look_at(self, when_s: float) -> None:
-        if when_s < math.inf:
+        if when_s == math.inf:
+            return
+        if isinstance(self._loop, NapLoop):
+            alarm, self._rung = self._rung or Alarm(self._loop, self._look), None
+            alarm.set(when_s)
+            self._timer = alarm
+        else:
             self._timer = self._loop.call_at(when_s, self._look)
 
     def _look(self) -> None:
+        if isinstance(self._timer, Alarm):
+            self._rung = self._timer
         self._timer = None
         if self._loop.time() + _SLACK_S < self._due_s:
             self._look_at(self._due_s)

@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any
 __all__ = ("Handle", "JumpingSelector", "SelectorLoop", "TimerHandle", "WatchedTransport")
 
 if TYPE_CHECKING:
-    from vnquant.runtime.naps import Nap
+    from vnquant.runtime.naps import Alarm, Nap
 
     class SelectorLoop(asyncio.SelectorEventLoop):
         """The standard loop with the private members that `virtual.py` uses."""
 
-        _ready: deque[Handle | Nap]
+        _ready: deque[Handle | Nap | Alarm]
         _stopping: bool
         _debug: bool
         _timer_cancelled_count: int

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from vnquant.runtime.clock import MarketClock
 
-__all__ = ("Nap", "NapLoop")
+__all__ = ("Alarm", "Nap", "NapLoop")
 
 
 class NapLoop(asyncio.AbstractEventLoop):
@@ -27,8 +27,8 @@ class NapLoop(asyncio.AbstractEventLoop):
 
         def _timer_handle_cancelled(self, handle: object) -> None: ...
 
-    def take_nap(self, nap: Nap) -> None:
-        """Put a nap among the timers."""
+    def take_timer(self, timer: Nap | Alarm) -> None:
+        """Put a nap or an alarm among the timers."""
         raise NotImplementedError
 
 
@@ -88,7 +88,7 @@ class Nap:
         self._callback, self._args = callback, (self,)
         self._context = contextvars.copy_context() if context is None else context
         self._nappers.add(self)
-        self._loop.take_nap(self)
+        self._loop.take_timer(self)
 
     def done(self) -> bool:
         """Whether the wait is over."""
@@ -119,3 +119,39 @@ class Nap:
         self._cancelled = True
         self._loop._timer_handle_cancelled(self)
         self._loop.call_soon(self._callback, self, context=self._context)
+
+
+class Alarm:
+    """A timer that may be set again once it has rung, for who looks at something over and over.
+
+    Parameters
+    ----------
+    loop : NapLoop
+    callback : callable
+        Called at the time set.
+    """
+
+    __slots__ = ("_args", "_callback", "_cancelled", "_context", "_loop", "_scheduled", "when_s")
+
+    def __init__(self, loop: NapLoop, callback: Callable[[], object]) -> None:
+        self._loop = loop
+        self._callback = callback
+        self._args: tuple[Any, ...] = ()
+        self._context = contextvars.copy_context()
+        self._cancelled = self._scheduled = False
+        self.when_s = 0.0
+
+    def set(self, when_s: float) -> None:
+        """Set it; it must not be set already."""
+        self.when_s = when_s
+        self._loop.take_timer(self)
+
+    def when(self) -> float:
+        """Return the time for which it was set."""
+        return self.when_s
+
+    def cancel(self) -> None:
+        """Void it; it cannot be set again."""
+        if not self._cancelled:
+            self._loop._timer_handle_cancelled(self)
+            self._cancelled = True

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Generator
 from datetime import datetime, timedelta
-from typing import Literal, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
 import msgspec
 
 from vnquant.errors import ParameterError, StateError
 from vnquant.runtime.clock import MarketClock, installed_clock, now
-from vnquant.runtime.heartbeat import beat
+from vnquant.runtime.heartbeat import beat, current_heart
+from vnquant.runtime.naps import Nap, NapLoop
 
 __all__ = ("Overrun", "Schedule", "ScheduleStatistics", "Sessions", "Tick")
 
@@ -118,8 +119,38 @@ class Schedule:
     def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> Tick:
+    def __anext__(self) -> Awaitable[Tick]:
         """Wait for the next round; end after the last session."""
+        loop, grid = asyncio.get_running_loop(), self._grid
+        # As below, for who waits half a million times: what is awaited is the loop's own timer.
+        if (
+            grid is not None
+            and self._given
+            and isinstance(loop, NapLoop)
+            and loop.market_clock is grid.clock
+            and grid.clock.times_set == grid.times_set
+            and (next_s := grid.next_s()) > (now_s := loop.time())
+            and (self._closes is None or grid.next_due < self._closes)
+        ):
+            self._due, self._given = grid.next_due, False
+            heart = current_heart()
+            if heart is not None:
+                heart.beat(next_s - now_s)
+            return _Round(loop, next_s, grid, self)
+        return self._next()
+
+    def _round_begins(self, grid: _Grid) -> Tick:
+        number, skipped, due = self._ticks, self._skipped_before_next, grid.advance()
+        self._given, self._late_s = True, 0.0
+        self._ticks, self._skipped_before_next = number + 1, 0
+        return Tick(number, due, skipped)
+
+    async def _next_after_set(self, grid: _Grid) -> Tick:
+        """Plan anew: the clock was set while this waited for the grid's next round."""
+        self._plan(min(grid.next_due, now() + self._interval))
+        return await self._next()
+
+    async def _next(self) -> Tick:
         loop = asyncio.get_running_loop()
         while True:
             clock = installed_clock()
@@ -137,10 +168,8 @@ class Schedule:
                 now_s = loop.time()
                 beat(idle_s=next_s - now_s)
                 if next_s > now_s and not await clock.sleep_until(loop, next_s):
-                    self._plan(min(grid.next_due, now() + self._interval))
-                    continue
-                self._given, self._late_s = True, 0.0
-                return self._tick(grid.advance())
+                    return await self._next_after_set(grid)
+                return self._round_begins(grid)
             if clock is None or clock.speed > 0.0:
                 self._frozen_due_s = None
                 tick = await self._next_in_market_time(clock)
@@ -250,6 +279,24 @@ class Schedule:
         self._ticks += 1
         self._skipped_before_next = 0
         return tick
+
+
+class _Round(Nap):
+    """The wait for the next round of a grid."""
+
+    __slots__ = ("_grid", "_schedule")
+
+    def __init__(self, loop: NapLoop, when_s: float, grid: _Grid, schedule: Schedule) -> None:
+        super().__init__(loop, when_s, grid.clock.nappers)
+        self._grid = grid
+        self._schedule = schedule
+
+    def __await__(self) -> Generator[Any, None, Tick]:  # type: ignore[override]
+        self._asyncio_future_blocking = True
+        yield self
+        if self._outcome is True:
+            return self._schedule._round_begins(self._grid)
+        return (yield from self._schedule._next_after_set(self._grid).__await__())
 
 
 class _Grid:

@@ -15,7 +15,7 @@ from vnquant.errors import DeadlockError
 from vnquant.runtime.holds import ClockHold
 from vnquant.runtime.jobs import Jobs
 from vnquant.runtime.loop_parts import Handle, JumpingSelector, SelectorLoop, TimerHandle, WatchedTransport
-from vnquant.runtime.naps import Nap, NapLoop
+from vnquant.runtime.naps import Alarm, Nap, NapLoop
 from vnquant.runtime.outside import Outside
 from vnquant.runtime.waits import describe_waits
 
@@ -54,7 +54,7 @@ class VirtualTimeLoop(SelectorLoop, NapLoop):
         self._now_s = 0.0
         # Time, order of setting, timer: compared in C, where a heap of timers compares in Python, and among
         # equal times the order of setting is kept.
-        self._timers: list[tuple[float, int, TimerHandle | Nap]] = []
+        self._timers: list[tuple[float, int, TimerHandle | Nap | Alarm]] = []
         self._timers_set = 0
         self._turns = self._turns_at_jump = 0
         self._horizon_s = min(horizon_s, CENTURY_S)
@@ -104,11 +104,11 @@ class VirtualTimeLoop(SelectorLoop, NapLoop):
         timer._scheduled = True
         return timer
 
-    def take_nap(self, nap: Nap) -> None:
-        """Put a nap among the timers."""
+    def take_timer(self, timer: Nap | Alarm) -> None:
+        """Put a nap or an alarm among the timers."""
         self._timers_set += 1
-        heapq.heappush(self._timers, (nap.when_s, self._timers_set, nap))
-        nap._scheduled = True
+        heapq.heappush(self._timers, (timer.when_s, self._timers_set, timer))
+        timer._scheduled = True
 
     def call_soon(  # type: ignore[override]
         self, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
@@ -157,26 +157,43 @@ class VirtualTimeLoop(SelectorLoop, NapLoop):
         return connection, address
 
     def _run_once(self) -> None:
-        """Take one turn: let time come to the next event where nothing is ready, then run what is.
+        """Take turns in the standard loop's order, of which a replayed year takes a million.
 
-        In the standard loop's order, of which a replayed year takes two million.
+        While nothing outside can be ready, time jumps to the next timer as soon as nothing is ready here; now
+        and then, and where something outside may be ready, a turn looks there first.
         """
-        timers, ready = self._timers, self._ready
+        timers, ready, pop = self._timers, self._ready, heapq.heappop
+        descriptors, in_flight, holds, outside = self._descriptors, self._in_flight, self.holds, self._outside
+        for _ in range(_TURNS_A_POLL):
+            if len(descriptors) > 1 or in_flight or holds or self._stopping or not outside.quiet:
+                break
+            if not ready:
+                while timers and timers[0][2]._cancelled:
+                    self._drop_cancelled()
+                if not timers or timers[0][0] > self._horizon_s:
+                    break
+                when_s, _, timer = pop(timers)
+                timer._scheduled = False
+                ready.append(timer)
+                if when_s > self._now_s:
+                    self._now_s = when_s
+                self._turns_at_jump = self._turns
+            if self._take_turn():
+                return
         if self._timer_cancelled_count > _CANCELLED_KEPT:
             self._sweep_timers()
         while timers and timers[0][2]._cancelled:
-            heapq.heappop(timers)[2]._scheduled = False
-            self._timer_cancelled_count -= 1
-        self._turns += 1
-        if self._turns % _TURNS_A_POLL and self._is_alone():
-            # Nothing outside can be ready: time jumps to the next timer, unless something is ready here.
-            if not ready and not self._stopping and timers and timers[0][0] <= self._horizon_s:
-                self._now_s = max(timers[0][0], self._now_s)
-                self._turns_at_jump = self._turns
-        elif ready or self._stopping:
+            self._drop_cancelled()
+        if ready or self._stopping:
             self._process_events(self._wait(0))
         else:
             self._process_events(self._wait(max(timers[0][0] - self._now_s, 0.0) if timers else None))
+        self._take_turn()
+
+    def _take_turn(self) -> bool:
+        """Run what is ready, with the timers that are due; return whether the loop is to stop."""
+        timers, ready = self._timers, self._ready
+        self._turns += 1
         due_s = self._now_s + _RESOLUTION_S
         while timers and timers[0][0] < due_s:
             timer = heapq.heappop(timers)[2]
@@ -194,6 +211,11 @@ class VirtualTimeLoop(SelectorLoop, NapLoop):
                     self.call_exception_handler(
                         {"message": f"Exception in callback {handle!r}", "exception": exc, "handle": handle}
                     )
+        return self._stopping
+
+    def _drop_cancelled(self) -> None:
+        heapq.heappop(self._timers)[2]._scheduled = False
+        self._timer_cancelled_count -= 1
 
     def _sweep_timers(self) -> None:
         """Throw cancelled timers away once they are the greater part."""
@@ -209,20 +231,15 @@ class VirtualTimeLoop(SelectorLoop, NapLoop):
         super().close()
         self._timers.clear()
 
-    def _is_alone(self) -> bool:
-        """Return whether nothing but this loop's own timers and calls can wake it."""
-        return len(self._descriptors) == 1 and not self._in_flight and not self.holds and self._outside.quiet
-
     def _wait(self, timeout: float | None) -> _Ready:
         """Stand in for the selector's `select(timeout)`: poll, hold, or jump."""
         idle = timeout is None or timeout > 0
-        if len(self._descriptors) > 1 or self._in_flight or not self._turns % _TURNS_A_POLL:
-            ready = self._poll(0)
-            if ready:
-                self._outside.heard(ready)
-                return ready
-            if not idle:
-                self._look_after_busy_loop()
+        ready = self._poll(0)
+        if ready:
+            self._outside.heard(ready)
+            return ready
+        if not idle:
+            self._look_after_busy_loop()
         if not idle:
             return []
         self._turns_at_jump = self._turns

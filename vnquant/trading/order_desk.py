@@ -63,6 +63,11 @@ class OrderDesk:
     # -- what there is ------------------------------------------------------------------------------------
 
     @property
+    def has_open_orders(self) -> bool:
+        """Whether any order may still fill."""
+        return bool(self._open)
+
+    @property
     def open_orders(self) -> tuple[Order, ...]:
         """Orders that may still fill, oldest first; those of one instant by their id, as a ledger has them.
 

@@ -73,6 +73,11 @@ class PaperBroker:
         return self._desk.account
 
     @property
+    def has_open_orders(self) -> bool:
+        """Whether any order may still fill."""
+        return self._desk.has_open_orders
+
+    @property
     def open_orders(self) -> tuple[Order, ...]:
         """Orders that may still fill, oldest first."""
         return self._desk.open_orders

@@ -5,7 +5,7 @@ import weakref
 
 import pytest
 
-from vnquant.runtime import short_collections
+from vnquant.runtime import rare_collections, short_collections
 
 
 class Knot:
@@ -62,3 +62,13 @@ def test_an_error_in_the_block_puts_everything_back():
     with pytest.raises(ValueError, match="anything"), short_collections():
         raise ValueError("anything")
     assert gc.get_freeze_count() == 0
+
+
+def test_collections_are_rare_until_the_last_block_that_wants_it_ends():
+    usual = gc.get_threshold()
+    with rare_collections():
+        assert gc.get_threshold()[0] > usual[0]
+        with pytest.raises(ValueError, match="anything"), rare_collections():
+            raise ValueError("anything")
+        assert gc.get_threshold()[0] > usual[0]
+    assert gc.get_threshold() == usual

@@ -4,6 +4,7 @@ from datetime import datetime
 import pytest
 
 from vnquant.runtime import MarketClock, install_clock, now, run_virtual
+from vnquant.runtime.naps import Alarm
 from vnquant.runtime.waits import where_it_waits
 
 MORNING = datetime(2025, 6, 2, 9, 0)
@@ -144,3 +145,22 @@ def test_where_a_napping_task_waits_is_told():
     assert told.name == "napping"
     assert told.function == "nap"
     assert told.awaits == "a Nap"
+
+
+def test_an_alarm_rings_at_its_time_and_may_be_set_again():
+    async def main(clock):
+        loop, rung = asyncio.get_running_loop(), []
+        alarm = Alarm(loop, lambda: rung.append(loop.time()))
+        alarm.set(10.0)
+        await asyncio.sleep(20.0)
+        alarm.set(30.0)
+        assert alarm.when() == 30.0
+        await asyncio.sleep(20.0)
+        alarm.set(50.0)
+        alarm.cancel()
+        alarm.cancel()
+        await asyncio.sleep(86_400.0)
+        assert loop._timer_cancelled_count == 0
+        return rung
+
+    assert on_virtual_time(main) == [10.0, 30.0]
