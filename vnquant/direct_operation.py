@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -21,7 +21,8 @@ from vnquant.errors import InputError
 from vnquant.market.calendar import CLOSING_TIME, to_ict
 from vnquant.news import article_from, news_sentiment, repeated
 from vnquant.scanners import FIRST_BAR, Coverage, OpportunityFilter, ScanResult
-from vnquant.simulation import DirectMarket, DirectQuotes
+from vnquant.simulation import DirectMarket, DirectNews, DirectQuotes
+from vnquant.simulation.direct import item_of
 
 if TYPE_CHECKING:
     from vnquant.agents import AgentSignal, ChiefAgent
@@ -31,11 +32,15 @@ if TYPE_CHECKING:
     from vnquant.models import ForecastHistory, ForecastModel, SessionForecast
     from vnquant.news import Article
     from vnquant.runtime import MarketClock
-    from vnquant.sources import ActionSource, FeedItem, NewsFeed, QuoteSource
+    from vnquant.simulation.headlines import Headline
+    from vnquant.sources import ActionSource, QuoteSource
 
 __all__ = ("DirectResearch",)
 
 IndexArray = np.ndarray[Any, np.dtype[np.intp]]
+
+# Days whose stories are kept judged: the feeds list those of the last two weeks.
+_DAYS_TOLD = 32
 
 logger = logging.getLogger(__name__)
 
@@ -72,9 +77,9 @@ class DirectResearch:
         self._chief = chief
         self._criteria = OpportunityFilter()
         self._forecasts = _Forecasts(_planned_minutes(every_s), self._criteria)
-        self._feed: NewsFeed | None = None
-        self._articles: list[Article] = []
-        self._judged: dict[str, tuple[FeedItem, Article]] = {}
+        source = desk.world.news
+        self._stories = source.stories(self._judge) if isinstance(source, DirectNews) else None
+        self._told: dict[date, dict[int, Article]] = {}
         self._seen: tuple[tuple[int, int, int], Sequence[Article], Moment] | None = None
         self._past: tuple[BarPanel, ForecastHistory] | None = None
         self._heard: tuple[Sequence[Article], np.datetime64, FloatArray] | None = None
@@ -116,28 +121,22 @@ class DirectResearch:
 
     async def news(self) -> list[Article]:
         """Return the latest headlines, judged; the very same list while nothing new is printed."""
-        source = self._desk.world.news
-        if source is None or not self._direct.is_clear:
-            return await self._otherwise.news()
-        feed = await source.headlines()
-        if feed is not self._feed:
-            self._feed, self._articles = feed, self._judge(feed)
-        return self._articles
+        articles = None if self._stories is None else self._stories.latest()
+        return await self._otherwise.news() if articles is None else articles
 
-    def _judge(self, feed: NewsFeed) -> list[Article]:
-        """Judge what is new in a feed, here and now: it is a headline or two, each in several feeds."""
-        judged: dict[str, tuple[FeedItem, Article]] = {}
-        texts: dict[tuple[str, str], Article] = {}
-        for item in feed.items:
-            known = self._judged.get(item.url)
-            if known is None or known[0] is not item:
-                text = (item.title, item.summary)
-                alike = texts.get(text)
-                texts[text] = article_from(item, self.universe) if alike is None else repeated(alike, item)
-                known = (item, texts[text])
-            judged[item.url] = known
-        self._judged = judged
-        return [article for _, article in judged.values()]
+    def _judge(self, story: Headline, url: str, source: str) -> Article:
+        """Return a story judged, as it stands in one of the feeds."""
+        day = story.published_at.date()
+        told = self._told.get(day)
+        if told is None:
+            # All of its day at once: one by one, each would find cold caches. None is seen before its time.
+            stories = self._direct.market.headlines_of(day)
+            told = self._told[day] = {
+                one.number: article_from(item_of(one, url, source), self.universe) for one in stories
+            }
+            while len(self._told) > _DAYS_TOLD:
+                del self._told[next(iter(self._told))]
+        return repeated(told[story.number], url=url, source=source)
 
     async def discuss(self, lead: Lead, *, timeout_s: float) -> AgentSignal:
         """Return the verdict on a lead, on the whole market as it is now."""
@@ -256,13 +255,13 @@ class _Forecasts:
         self._key: tuple[Any, ...] = ()
         self._known: dict[int, tuple[SessionForecast, int]] = {}
         self._places: dict[SessionForecast, IndexArray] = {}
-        self._scores: tuple[SessionForecast, SessionScores | None] | None = None
+        self._scores: dict[SessionForecast, SessionScores | None] = {}
 
     def at(self, running: RunningSession, place: int, model: ForecastModel) -> tuple[SessionForecast, int]:
         """Return the forecast that holds an instant of the session, and its place there."""
         key = (running.session, model.fingerprint)
         if key != self._key:
-            self._key, self._known, self._places = key, {}, {}
+            self._key, self._known, self._places, self._scores = key, {}, {}, {}
         if place not in self._known:
             opened = (running.instants - running.session).astype("timedelta64[m]").astype(int)
             planned = np.flatnonzero(np.isin(opened, self._minutes))
@@ -275,14 +274,14 @@ class _Forecasts:
 
     def scores(self, running: RunningSession, forecast: SessionForecast) -> SessionScores | None:
         """Return what agents think at the instants of a forecast, None where no stock is found by a scan."""
-        if self._scores is None or self._scores[0] is not forecast:
+        if forecast not in self._scores:
             # Those that a scan finds today. Others, such as news names, are judged alone.
             found = np.flatnonzero(forecast.passing(*self._criteria).any(axis=0)).tolist()
             ahead, sure = (x[:, found] for x in (forecast.today.expected_return, forecast.today.confidence))
             fields = {"expected_return": ahead, "forecast_confidence": sure}
             seen = running.at(self._places[forecast]).select(found) if found else None
-            self._scores = (forecast, None if seen is None else SessionScores(seen, fields))
-        return self._scores[1]
+            self._scores[forecast] = None if seen is None else SessionScores(seen, fields)
+        return self._scores[forecast]
 
 
 def _planned_minutes(every_s: Sequence[float]) -> tuple[int, ...]:

@@ -38,7 +38,9 @@ MOMENTS = [
     "2025-06-02 10:31",
     "2025-06-02 12:00",
     "2025-06-02 14:46",
+    "2025-06-02 15:02",
     "2025-06-02 15:30",
+    "2025-06-03 08:10",
     "2025-06-08 11:00",
 ]
 
@@ -109,7 +111,7 @@ def plain_feed(market, feeds, at):
     """All feeds read anew, from the stories of the whole window."""
     stories = market.headlines_at(at, limit=240)
     return merge_feeds(
-        NewsFeed(tuple(direct._item(name, feed, story) for story in feed.choose(stories)))
+        NewsFeed(tuple(direct.item_of(story, feed.address(story), name) for story in feed.choose(stories)))
         for name, feed in feeds
     )
 
@@ -157,7 +159,7 @@ def test_stories_of_one_second_stand_as_a_merger_of_the_feeds_puts_them():
     drawn = random.Random(5)
     opened = datetime(2025, 6, 2, 8, tzinfo=ICT)
     feeds = [(f"feed {n}", feed) for n, feed in enumerate((*FEEDS.values(), *FEEDS.values()))]
-    stand, stories = direct._Newsstand(feeds), []
+    stand, stories = direct._Newsstand(feeds, direct.item_of), []
     for minute in range(300):
         new = [
             Headline(
@@ -176,10 +178,10 @@ def test_stories_of_one_second_stand_as_a_merger_of_the_feeds_puts_them():
         stories.extend(new)
         window = stories[:-241:-1]
         merged = merge_feeds(
-            NewsFeed(tuple(direct._item(name, feed, story) for story in feed.choose(window)))
+            NewsFeed(tuple(direct.item_of(story, feed.address(story), name) for story in feed.choose(window)))
             for name, feed in feeds
         )
-        assert stand.items == merged.items
+        assert tuple(stand.listed) == merged.items
     assert len(stories) > 400
 
 

@@ -33,6 +33,7 @@ class AnalystAgent(Agent):
 
     name = "analyst"
     per_symbol = True
+    judges_latest = True
 
     risk_days: int = parameter(20, 10, 120, unit="bars", help="days of the volatility that is the risk")
     cost_pct: float = parameter(

@@ -53,8 +53,9 @@ class Agent(ABC):
         Class attribute. True promises that the score of a symbol depends on the bars of that symbol alone, so
         that `analyze` need not compute the rest of the market. False is always right.
     judges_latest : bool
-        Class attribute, not inherited. True promises that `score` asks nothing of a market but what
-        `LatestBars` knows of its last row, so that a replay need not show it the rows before.
+        Class attribute, not inherited. True promises that `score` makes its evidence of what `Bars.now` gives
+        or, where the agent compares stocks, of what `LatestBars` knows of a market's last row. A replay then
+        asks it for the last row alone.
 
     Raises
     ------

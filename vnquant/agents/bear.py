@@ -40,6 +40,7 @@ class BearAgent(Agent):
 
     name = "bear"
     per_symbol = True
+    judges_latest = True
 
     rsi_days: int = parameter(14, 5, 40, unit="bars", help="window of the RSI")
     overbought_rsi: float = parameter(65.0, 50.0, 85.0, step=1.0, help="RSI from which a stock is overbought")

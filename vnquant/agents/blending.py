@@ -140,6 +140,12 @@ class _LateScores(Scores):
         """As of `Scores`."""
         return self._whole.parts
 
+    @cached_property
+    def _lines(self) -> list[_Line]:
+        assert self._basis is not None  # as above
+        bars, evidence = self._basis
+        return [_Line(bars, name, one) for name, one in evidence.items()]
+
     @property
     def shape(self) -> tuple[int, ...]:
         """(T, N)."""
@@ -149,19 +155,17 @@ class _LateScores(Scores):
         """Return all that is said at one point: what `_scores_of` makes of it, number by number."""
         if self._basis is None:
             return super().point(row, column)
-        bars, evidence = self._basis
         total = score = strength = beyond = wanted = 0.0
         amounts: list[float] = []
-        for one in evidence.values():
-            observed = bars.spread_point(one.strength, row, column)
-            said = bars.spread_point(one.weight, row, column)
-            there = observed == observed
-            amounts.append(said * observed)
-            if there:
+        for line in self._lines:
+            observed, said = _at(line.strength, row, column), _at(line.weight, row, column)
+            amount = said * observed
+            amounts.append(amount)
+            if there := observed == observed:
                 total += said
-                score += amounts[-1]
-                strength += abs(amounts[-1])
-            if not one.optional:
+                score += amount
+                strength += abs(amount)
+            if not line.evidence.optional:
                 wanted += said
             elif there:
                 beyond += said
@@ -175,17 +179,50 @@ class _LateScores(Scores):
             confidence *= (total - beyond) / wanted
         amounts = [amount * share for amount in amounts]
         said_of = [
-            (amount, one.absent, partial(_describe, bars, one, amount < 0.0, row, column))
-            for amount, one in zip(amounts, evidence.values(), strict=True)
+            (amount, line.evidence.absent, partial(line.describe, amount < 0.0, row, column))
+            for amount, line in zip(amounts, self._lines, strict=True)
         ]
         return Point(
             within_point(score, -1.0, "score"),
             within_point(confidence, 0.0, "confidence"),
-            {name: amount for name, amount in zip(evidence, amounts, strict=True) if math.isfinite(amount)},
+            {
+                line.name: amount
+                for line, amount in zip(self._lines, amounts, strict=True)
+                if math.isfinite(amount)
+            },
             in_words(said_of, self.remarks(row, column)),
         )
 
 
-def _describe(bars: Bars, one: Evidence, against: bool, row: int, column: int) -> str:
-    text = one.against if against and one.against else one.text
-    return text.format(**{name: bars.spread_point(value, row, column) for name, value in one.values.items()})
+class _Line:
+    """One observation, to be looked up at points."""
+
+    __slots__ = ("_bars", "_values", "evidence", "name", "strength", "weight")
+
+    def __init__(self, bars: Bars, name: str, evidence: Evidence) -> None:
+        self.name = name
+        self.evidence = evidence
+        self.strength, self.weight = _cells(bars, evidence.strength), _cells(bars, evidence.weight)
+        self._bars = bars
+        self._values: list[tuple[str, FloatArray | float]] | None = None
+
+    def describe(self, against: bool, row: int, column: int) -> str:
+        """Return it in words."""
+        if self._values is None:
+            values = self.evidence.values.items()
+            self._values = [(name, _cells(self._bars, value)) for name, value in values]
+        text = self.evidence.against if against and self.evidence.against else self.evidence.text
+        return text.format(**{name: _at(cells, row, column) for name, cells in self._values})
+
+
+def _cells(bars: Bars, x: FloatArray | float) -> FloatArray | float:
+    cells = bars.cells(x)
+    return np.asarray(cells, dtype=np.float64) if isinstance(cells, np.ndarray) else float(cells)
+
+
+def _at(cells: FloatArray | float, row: int, column: int) -> float:
+    """Return one point of what `Bars.cells` gives."""
+    if isinstance(cells, float):
+        return cells
+    value: float = cells.item(row if len(cells) > 1 else 0, column)
+    return value

@@ -31,6 +31,7 @@ class BullAgent(Agent):
 
     name = "bull"
     per_symbol = True
+    judges_latest = True
 
     momentum_days: int = parameter(20, 5, 120, unit="bars", help="days of the momentum return")
     fast_days: int = parameter(20, 5, 60, unit="bars", help="fast moving average of the trend")

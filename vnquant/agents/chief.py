@@ -18,6 +18,7 @@ from vnquant.agents.risk_doctor import RiskDoctorAgent
 from vnquant.agents.scores import Note, Part, Scores
 from vnquant.agents.scout import ScoutAgent
 from vnquant.agents.signals import AgentSignal, StockData
+from vnquant.agents.verdicts import PointVerdict, absences, reasons
 from vnquant.errors import AgentError, InputError
 from vnquant.market.actions import action_of
 from vnquant.market.bars import FloatArray
@@ -41,16 +42,6 @@ class _Verdict(NamedTuple):
     contributions: dict[str, FloatArray]
     vetoed: Any
     before_veto: FloatArray
-
-
-class _PointVerdict(NamedTuple):
-    """The same at one point."""
-
-    score: float
-    confidence: float
-    contributions: dict[str, float]
-    vetoed: bool
-    before_veto: float
 
 
 class ChiefAgent(Agent):
@@ -194,7 +185,7 @@ class ChiefAgent(Agent):
             )
         names = [agent.name for agent in self.agents] if expected is None else list(expected)
         heard = [signal for signal in given if signal.has_opinion]
-        absent = _absences(given, names, missing or {})
+        absent = absences(given, names, missing or {})
         extra = [signal.agent for signal in heard if signal.agent not in names]
         verdict = self._weigh_point(heard, expected=[*names, *extra])
         sizes = [signal.position_fraction for signal in heard if signal.position_fraction is not None]
@@ -205,7 +196,7 @@ class ChiefAgent(Agent):
             action=action_of(verdict.score),
             score=verdict.score,
             confidence=verdict.confidence,
-            reasons=_reasons(heard, verdict),
+            reasons=reasons(heard, verdict),
             parameters=dict(self.parameters),
             contributions=verdict.contributions,
             components=given,
@@ -247,7 +238,7 @@ class ChiefAgent(Agent):
             before,
         )
 
-    def _weigh_point(self, heard: Sequence[AgentSignal], *, expected: Sequence[str]) -> _PointVerdict:
+    def _weigh_point(self, heard: Sequence[AgentSignal], *, expected: Sequence[str]) -> PointVerdict:
         """Return what `_weigh` does, of single opinions: in plain numbers it takes a tenth of the time."""
         total = amount = 0.0
         weighted: dict[str, float] = {}
@@ -260,7 +251,7 @@ class ChiefAgent(Agent):
         before = min(max(amount * share, -1.0), 1.0)
         vetoed = self.heed_veto and before > _VETOED_SCORE and any(signal.vetoed for signal in heard)
         whole = sum(self.weight_of(name) for name in expected)
-        return _PointVerdict(
+        return PointVerdict(
             _VETOED_SCORE if vetoed else before,
             min(total / whole, 1.0) if whole > 0.0 else 0.0,
             {name: one * share for name, one in weighted.items()},
@@ -276,39 +267,3 @@ def check_names(names: Iterable[str]) -> None:
         if name in seen:
             raise InputError(f"Two agents are called {name!r}; give one of them another `name`.")
         seen.add(name)
-
-
-def _absences(
-    given: Sequence[AgentSignal], names: Iterable[str], reasons: Mapping[str, str]
-) -> tuple[str, ...]:
-    """Name each expected agent without an opinion, with the reason."""
-    said = {signal.agent: signal for signal in given}
-    absent = []
-    for name in names:
-        if name not in said:
-            absent.append(f"{name}: {reasons.get(name, 'gave no signal')}")
-        elif not said[name].has_opinion:
-            absent.append(f"{name}: no opinion, {'; '.join(said[name].reasons) or 'and no reason given'}")
-    return tuple(absent)
-
-
-def _reasons(heard: Sequence[AgentSignal], verdict: _PointVerdict) -> tuple[str, ...]:
-    """Return the veto if there is one, then the agents' main reasons, the weightiest agent first."""
-    if not heard:
-        return ("no agent gave an opinion, so there is nothing to act on",)
-    told = []
-    if verdict.vetoed:
-        points = 50.0 * (verdict.before_veto + 1.0)
-        told.append(f"a buy is vetoed; the score would have been {points:.0f} of 100")
-        told += [
-            reason
-            for signal in heard
-            if signal.vetoed
-            for reason in signal.reasons
-            if reason.startswith("veto")
-        ]
-    amounts = verdict.contributions
-    for signal in sorted(heard, key=lambda signal: -abs(amounts[signal.agent])):
-        why = next((reason for reason in signal.reasons if not reason.startswith("veto")), "no reason given")
-        told.append(f"{signal.agent} {amounts[signal.agent]:+.2f}: {why}")
-    return tuple(told)

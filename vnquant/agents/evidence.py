@@ -7,7 +7,6 @@ grows with their strength and agreement and shrinks with what is missing.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 
@@ -96,15 +95,11 @@ class Bars:
         """Return `spread(x)`, and a plain number as it is."""
         return self.spread(x) if isinstance(x, np.ndarray) else x
 
-    def spread_point(self, x: FloatArray | float, row: int, column: int) -> float:
-        """Return `spread_value(x)` at one point of the scores."""
-        if not isinstance(x, np.ndarray):
-            return float(x)
-        if self._complete:
-            return float(
-                np.broadcast_to(x, self.shape)[row, column] if x.shape != self.shape else x[row, column]
-            )
-        return math.nan if self._missing[row, column] else float(x.take(self._spreading[row, column]))
+    def cells(self, x: FloatArray | float) -> FloatArray | float:
+        """Return `spread_value(x)` to look single points up in."""
+        if self._complete and isinstance(x, np.ndarray) and x.shape != self.shape:
+            return np.broadcast_to(x, self.shape)
+        return self.spread_value(x)
 
     def spread_flag(self, x: BoolArray) -> BoolArray:
         """Return the squeezed flag in the panel's rows, False where no bar exists."""

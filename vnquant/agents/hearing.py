@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import cached_property
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from vnquant.agents.base import Agent
 from vnquant.agents.chief import ChiefAgent
 from vnquant.agents.discussion import check_signal, gone_without, verdict_of, who_is_asked
 from vnquant.agents.evidence import Bars
-from vnquant.agents.latest import score_latest
+from vnquant.agents.latest import LastBars, score_latest
 from vnquant.agents.moment import Moment, SeenStock
 from vnquant.agents.scores import Scores, ScoresAt
 from vnquant.agents.signals import AgentSignal, StockData
@@ -91,7 +92,11 @@ class Hearing:
         if known is not None:
             return agent.signal_at(known, case.stock, parameters=dict(agent.parameters))
         if agent.per_symbol:
-            return agent.signal(case.alone())
+            bars = case.last_bars if agent.judges_latest else None
+            if bars is None:
+                return agent.signal(case.alone())
+            here = ScoresAt(score_latest(agent, bars), 0, 0)
+            return agent.signal_at(here, case.stock, parameters=dict(agent.parameters))
         if agent.judges_latest and (scores := self._latest_of(agent, case.moment)) is not None:
             here = ScoresAt(scores, 0, case.moment.column(case.stock.symbol))
             signal = agent.signal_at(here, case.stock, parameters=dict(agent.parameters))
@@ -142,6 +147,14 @@ class _Case:
         if self._alone is None:
             self._alone = StockData(SharedPanel.of(self.stock.panel), self.stock.symbol, self.stock.as_of)
         return self._alone
+
+    @cached_property
+    def last_bars(self) -> LastBars | None:
+        """The stock's bars to be judged at their last row, None where they have gaps."""
+        try:
+            return LastBars(self.stock.panel)
+        except InputError:
+            return None
 
     def in_market(self) -> StockData:
         """Return the stock with the market around it."""

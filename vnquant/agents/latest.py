@@ -1,13 +1,12 @@
-"""Latest: the last row of a market judged by itself, over completed rows that a whole session shares.
+"""Latest: the last row of a panel judged by itself, bit for bit as it is judged in the panel.
 
 In a replay the agents that compare stocks are asked at many instants of a session, and only the last row is
-new each time. `LatestBars` gives of that row what `Bars` gives of a whole panel, bit for bit; what looks back
-on the rows before is worked out once a session.
+new each time. `LatestBars` gives of that row what `Bars` gives of a whole panel; what looks back on the rows
+before is worked out once a session. Agents that look at one stock alone are given its `LastBars`.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any, cast
 
@@ -19,8 +18,9 @@ from vnquant.agents.scores import Scores
 from vnquant.errors import AgentError, InputError
 from vnquant.features.indicators import ratio, sma
 from vnquant.market.bars import FloatArray
+from vnquant.market.panel import BarPanel
 
-__all__ = ("LatestBars", "score_latest")
+__all__ = ("LastBars", "LatestBars", "score_latest")
 
 
 class LatestBars:
@@ -118,14 +118,57 @@ class LatestBars:
         """Return `spread(x)`, and a plain number as it is."""
         return self.spread(x) if isinstance(x, np.ndarray) else x
 
-    def spread_point(self, x: FloatArray | float, row: int, column: int) -> float:
-        """Return `spread_value(x)` at one symbol."""
-        if not isinstance(x, np.ndarray):
-            return float(x)
-        return math.nan if self._missing[row, column] else float(x[row, column])
+    def cells(self, x: FloatArray | float) -> FloatArray | float:
+        """Return `spread_value(x)`, to look single symbols up in."""
+        return self.spread_value(x)
 
 
-def score_latest(agent: Agent, bars: LatestBars) -> Scores:
+class LastBars(Bars):
+    """The bars of a panel without gaps; scores are made of the last row, shape (1, N).
+
+    Windows look back on all rows; what no window looks back on any more is computed of the last row alone.
+
+    Raises
+    ------
+    InputError
+        If the panel has gaps.
+    """
+
+    def __init__(self, panel: BarPanel) -> None:
+        super().__init__(panel, by_point=True)
+        if not self._complete:
+            raise InputError("a panel with gaps has no last row that stands for itself")
+
+    @property
+    def session_bars(self) -> LastBars:
+        """The bars, as `bars_of` asks a panel for them."""
+        return self
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(1, N)."""
+        return (1, self.close.shape[1])
+
+    def now(self, x: FloatArray) -> FloatArray:
+        """Return the last row of x."""
+        return x[-1:]
+
+    def final(self, x: FloatArray) -> FloatArray:
+        """Return the last row of x."""
+        return x[-1:]
+
+    def cells(self, x: FloatArray | float) -> FloatArray | float:
+        """Return the last row of x, to look single symbols up in."""
+        return x[-1:] if isinstance(x, np.ndarray) else x
+
+    @property
+    def volume_trust(self) -> FloatArray | float:
+        """As of `Bars`, in the last row."""
+        trust = super().volume_trust
+        return trust[-1:] if isinstance(trust, np.ndarray) else trust
+
+
+def score_latest(agent: Agent, bars: LatestBars | LastBars) -> Scores:
     """Return the scores of the last row, shape (1, N), of an agent that `judges_latest`."""
     scores = agent.score(cast("Any", bars))
     if scores.shape != bars.shape:

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vnquant.agents.evidence import Bars
-from vnquant.features.forks import Forked, as_forked
+from vnquant.agents.evidence import Bars, ramp
+from vnquant.features.forks import as_forked
 from vnquant.features.indicators import carried, ratio, rolling_max, rolling_min, rolling_sum, shift
 from vnquant.market.bars import FloatArray
 from vnquant.market.panel import BarPanel
@@ -98,9 +98,15 @@ def volume_profile(bars: Bars, days: int) -> Profile:
     """
     typical = (bars.high + bars.low + bars.close) / 3.0
     volume = rolling_sum(bars.volume, _WEEK_BARS)
-    price = ratio(rolling_sum(typical * bars.volume, _WEEK_BARS), volume)
-    if (forked := as_forked(price)) is not None:
-        return _profile_of_forks(bars, days, forked, volume)
+    value = typical * bars.volume
+    price = ratio(rolling_sum(value, _WEEK_BARS), volume)
+    if as_forked(price) is not None:
+        return _profile_of_forks(bars, days, bars.now(price), volume, value)
+    lags = range(0, days - _WEEK_BARS + 1, _WEEK_BARS)
+    now = bars.final(bars.close)
+    if len(now) == 1:
+        levels, volumes = (_every_week_back(x, len(lags)) for x in (price, volume))
+        return _profile_of(np.where(now > 0.0, now, np.nan), levels, volumes)
     sums = np.zeros((4, *price.shape))
     # Blocks of rows whose arrays stay in the cache, and one buffer each: a window of 250 bars takes 50 lags.
     step = max(_BLOCK_CELLS // max(price.shape[1], 1), 1)
@@ -110,22 +116,57 @@ def volume_profile(bars: Bars, days: int) -> Profile:
         close = bars.close[start : start + step]
         close = np.where(close > 0.0, close, np.nan)
         part = sums[:, start : start + step]
-        for lag in range(0, days - _WEEK_BARS + 1, _WEEK_BARS):
+        for lag in lags:
             back = slice(days + start - lag, days + start - lag + len(close))
             _add_block(part, close, price[back], volume[back])
     above, above_value, below, below_value = sums
     return Profile(ratio(below_value, below), ratio(above_value, above), ratio(above, above + below))
 
 
-def _profile_of_forks(bars: Bars, days: int, price: Forked, volume: FloatArray) -> Profile:
+def _every_week_back(x: FloatArray, blocks: int) -> FloatArray:
+    """Return the last row and every fifth before it, shape (B, 1, N), NaN where there are not so many."""
+    rows = np.full((blocks, 1, x.shape[1]), np.nan)
+    found = x[::-1][: blocks * _WEEK_BARS : _WEEK_BARS]
+    rows[: len(found), 0] = found
+    return rows
+
+
+def _profile_of_forks(
+    bars: Bars, days: int, price: FloatArray, volume: FloatArray, value: FloatArray
+) -> Profile:
     """Return the profile at the last rows of forked bars."""
     close = bars.final(bars.close)
-    traded = as_forked(volume)
-    assert traded is not None  # for the type checker: made of the same bars
-    sums = np.zeros((4, *close.shape))
-    for lag in range(0, days - _WEEK_BARS + 1, _WEEK_BARS):
-        _add_block(sums, close, price.shift(lag).last, traded.shift(lag).last)
-    above, above_value, below, below_value = sums
+    blocks = 1 + (days - _WEEK_BARS) // _WEEK_BARS
+    levels, volumes = (np.empty((blocks, *close.shape)) for _ in range(2))
+    # The block that ends at the last row, and those before it, which all instants share.
+    traded = _blocks_before(bars.volume, blocks - 1)
+    levels[0], volumes[0] = price, bars.now(volume)
+    levels[1:] = ratio(_blocks_before(value, blocks - 1), traded)[:, None]
+    volumes[1:] = traded[:, None]
+    return _profile_of(close, levels, volumes)
+
+
+def _blocks_before(x: FloatArray, blocks: int) -> FloatArray:
+    """Return the sums of blocks of five rows of a forked x before its last five, the latest first."""
+    forked = as_forked(x)
+    assert forked is not None  # for the type checker: what is made of forked bars is forked
+    rows = blocks * _WEEK_BARS
+    known = forked.tail(rows + _WEEK_BARS - 1)[: 1 - _WEEK_BARS]
+    weeks = np.full((rows, known.shape[1]), np.nan)
+    weeks[rows - len(known) :] = known
+    weeks = weeks.reshape(blocks, _WEEK_BARS, -1)[::-1].transpose(1, 0, 2).reshape(_WEEK_BARS, -1)
+    sums: FloatArray = rolling_sum(weeks, _WEEK_BARS)[-1].reshape(blocks, -1)
+    return sums
+
+
+def _profile_of(close: FloatArray, levels: FloatArray, volumes: FloatArray) -> Profile:
+    """Return the profile of blocks, shape (B, T, N), the latest first, all at once."""
+    upper = ramp(levels / close - 1.0, -_BLUR, _BLUR)
+    over, under = volumes * upper, volumes * (1.0 - upper)
+    # One block after the other, as it is done where there are too many for that.
+    above, above_value, below, below_value = (
+        np.add.accumulate(x, axis=0)[-1] for x in (over, over * levels, under, under * levels)
+    )
     return Profile(ratio(below_value, below), ratio(above_value, above), ratio(above, above + below))
 
 

@@ -43,6 +43,7 @@ class RiskDoctorAgent(Agent):
 
     name = "risk_doctor"
     per_symbol = True
+    judges_latest = True
 
     volatility_days: int = parameter(20, 10, 120, unit="bars", help="days of the volatility")
     usual_volatility_pct: float = parameter(

@@ -83,12 +83,9 @@ class SessionBars(Bars):
         """Return the last rows, and a plain number as it is."""
         return x if isinstance(x, int | float) else self.final(x)
 
-    def spread_point(self, x: object, row: int, column: int) -> float:
-        """Return `spread_value(x)` at one point, without an array of the others."""
-        last = x.last if isinstance(x, Forked) else x
-        if isinstance(last, np.ndarray):
-            return float(last[row if len(last) > 1 else 0, column])
-        return float(cast("float", last))
+    def cells(self, x: FloatArray | float) -> FloatArray | float:
+        """Return the last rows to look points up in, shape (S, N), or (1, N) where they are all the same."""
+        return x if isinstance(x, int | float) else self.now(x)
 
     def spread_flag(self, x: BoolArray) -> BoolArray:
         """Return the last rows of a flag, shape (S, N)."""

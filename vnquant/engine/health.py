@@ -18,7 +18,7 @@ _TROUBLE = frozenset(
 )
 
 
-_LOOKS_A_COUNT = 10
+_LOOKS_A_COUNT = 30
 
 
 class Troubles:
@@ -26,6 +26,7 @@ class Troubles:
 
     def __init__(self) -> None:
         self._told: dict[str, str] = {}
+        self._now: tuple[str, ...] = ()
 
     def note(self, event: SupervisionEvent) -> None:
         """Take note of an event."""
@@ -33,10 +34,11 @@ class Troubles:
             self._told[event.component] = event.message
         else:
             self._told.pop(event.component, None)
+        self._now = tuple(self._told.values())
 
     def now(self) -> tuple[str, ...]:
         """Return the messages of those in trouble now."""
-        return tuple(self._told.values())
+        return self._now
 
 
 class HealthCheck:

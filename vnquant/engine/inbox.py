@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Hashable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
@@ -35,6 +35,10 @@ class Inbox:
             maxsize=config.max_leads,
             on_discard=lambda lead, why: self._discarded.append((lead, why)),
         )
+        # Keys of the duplicate filter: as the ledger has them, None where that is not known, and as they were
+        # offered to it last.
+        self._kept: dict[Hashable, datetime] | None = dict(record.recent)
+        self._offered: dict[Hashable, datetime] = {}
         self._restore(config)
 
     def _restore(self, config: EngineConfig) -> None:
@@ -77,10 +81,14 @@ class Inbox:
             self._record.add_seen(batch, seen)
         self.add_discards(batch)
         if accepted:
-            batch.recent(self._queue.recent())
+            recent = self._offered = self._queue.recent()
+            batch.recent(recent, before=self._kept)
+            self._kept = None  # until this is written, and for good where it fails or is cancelled
         if batch:
             await self._record.commit(batch, stage)
         if accepted:
+            if self._offered is recent:  # else another offer is on its way to the ledger
+                self._kept = recent
             self._arrived.set()
         return tuple(accepted)
 

@@ -341,7 +341,7 @@ class AutonomousOrchestrator:
                 self._crew = crew
                 self._rounds.plan(crew.record)
                 async with supervised(
-                    self._roster(), seed=self._seed, tell=self._tell, lost=self._lost
+                    self._roster(), seed=self._seed, tell=self._tell_of_component, lost=self._lost
                 ) as self._supervisor:
                     self._move(_State.RUNNING)
                     begun.set_result(None)
@@ -393,10 +393,12 @@ class AutonomousOrchestrator:
         self._change = StateChanged(at=now(), before=before, state=state, reason=reason)
         self._tell(self._change)
 
+    def _tell_of_component(self, event: SupervisionEvent) -> None:
+        self._troubles.note(event)
+        self._tell(event)
+
     def _tell(self, event: EngineEvent | SupervisionEvent) -> None:
         """Publish an event; the engine waits for no reader."""
-        if isinstance(event, SupervisionEvent):
-            self._troubles.note(event)
         try:  # noqa: SIM105 - `suppress` would make an object for each event of a year
             self.bus.announce(event)
         except ClosedError:

@@ -224,8 +224,10 @@ class Record:
     async def settle_debts(self) -> None:
         """Write what could not be written before."""
         while self._owed:
-            await self.ledger.commit(self._owed[0])
-            del self._owed[0]
+            debt = self._owed[0]
+            await self.ledger.commit(debt)
+            if debt in self._owed:  # else another task was as quick; twice is once in the ledger
+                self._owed.remove(debt)
 
 
 def _keep_what_happened(batch: Batch) -> bool:

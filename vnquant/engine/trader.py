@@ -82,9 +82,10 @@ class Trader:
     @property
     def held(self) -> tuple[str, ...]:
         """Symbols of positions and open orders, which matter most."""
-        return tuple(
-            dict.fromkeys((*self.record.portfolio.positions, *(o.symbol for o in self.record.open_orders)))
-        )
+        positions = self.record.portfolio.positions
+        if not self.record.orders:
+            return tuple(positions)
+        return tuple(dict.fromkeys((*positions, *(o.symbol for o in self.record.open_orders))))
 
     async def board(self, symbols: Sequence[str]) -> QuoteBoard:
         """Return the quotes of some symbols, or raise SourceError in time."""

@@ -21,6 +21,7 @@ import bottleneck as bn
 import numpy as np
 
 from vnquant.errors import InputError
+from vnquant.features.fork_windows import FOLDS
 from vnquant.market.bars import FloatArray
 
 __all__ = ("Forked", "as_array", "as_forked", "cellwise")
@@ -47,7 +48,7 @@ class Forked(np.lib.mixins.NDArrayOperatorsMixin):
         The last row at each of S instants; a single one where it is the same at all of them.
     """
 
-    __slots__ = ("_filled", "_known", "_made", "_tail", "_there", "last", "rows")
+    __slots__ = ("_filled", "_known", "_made", "_tail", "_there", "_whole", "last", "rows")
 
     def __init__(self, rows: int, tail: Tail, last: FloatArray, made: Made | None = None) -> None:
         self.rows = rows
@@ -55,6 +56,7 @@ class Forked(np.lib.mixins.NDArrayOperatorsMixin):
         self._tail = tail
         self._known: FloatArray | None = None
         self._there: BoolArray | None = None
+        self._whole: bool | None = None
         self._filled: FloatArray | None = None
         self._made: Made = {} if made is None else made
 
@@ -175,7 +177,7 @@ class Forked(np.lib.mixins.NDArrayOperatorsMixin):
         return self.once((kernel, window, needed), lambda: self._moving(kernel, window, needed))
 
     def _moving(self, kernel: Any, window: int, needed: int) -> Forked:
-        fold = _FOLDS.get(kernel)
+        fold = FOLDS.get(kernel)
         if fold is None:
             raise InputError(f"{kernel} is not known to forked arrays; compute it on a plain panel.")
 
@@ -187,10 +189,9 @@ class Forked(np.lib.mixins.NDArrayOperatorsMixin):
         before = self.tail(window - 1)
         given = np.isfinite(before)
         # Mostly nothing is missing, and one number counts for all.
-        earlier = len(before) if given.all() else given.sum(axis=0)
-        there = self.there
-        count = earlier + (1 if there.all() else there)
-        if np.min(earlier) >= needed:
+        earlier: Any = len(before) if given.all() else given.sum(axis=0)
+        count = earlier + (1 if self.is_whole else self.there)
+        if (earlier if isinstance(earlier, int) else earlier.min()) >= needed:
             return self._child(tail, fold(before, self, earlier, count))
         with np.errstate(invalid="ignore", divide="ignore"):
             value = fold(before, self, earlier, count)
@@ -204,10 +205,17 @@ class Forked(np.lib.mixins.NDArrayOperatorsMixin):
         return self._there
 
     @property
+    def is_whole(self) -> bool:
+        """Whether nothing is missing in the last rows."""
+        if self._whole is None:
+            self._whole = bool(self.there.all())
+        return self._whole
+
+    @property
     def filled(self) -> FloatArray:
         """The last rows with 0 for what is missing."""
         if self._filled is None:
-            self._filled = self.last if self.there.all() else np.where(self.there, self.last, 0.0)
+            self._filled = self.last if self.is_whole else np.where(self.there, self.last, 0.0)
         return self._filled
 
     def recursive(self, weight: float, min_count: int) -> Forked:
@@ -285,46 +293,3 @@ def _padded(rows: FloatArray, wanted: int, like: FloatArray | None = None) -> Fl
     out = np.full((wanted, columns), np.nan)
     out[wanted - len(rows) :] = rows
     return out
-
-
-# -- windows ----------------------------------------------------------------------------------------------
-# Each folds the last rows, shape (S, N), into the window - 1 rows before them. `earlier` is how many values
-# these have, `count` how many the window holds with the last row: numbers where they are all the same.
-
-
-def _fold_sum(before: FloatArray, x: Forked, earlier: Any, count: Any) -> FloatArray:
-    total: FloatArray = bn.nansum(before, axis=0) + x.filled
-    return total
-
-
-def _fold_mean(before: FloatArray, x: Forked, earlier: Any, count: Any) -> FloatArray:
-    mean: FloatArray = _fold_sum(before, x, earlier, count) / count
-    return mean
-
-
-def _fold_std(before: FloatArray, x: Forked, earlier: Any, count: Any) -> FloatArray:
-    # Welford's update: the squares of the window grow by the distance to the mean before, scaled.
-    mean = bn.nansum(before, axis=0) / np.maximum(earlier, 1)
-    squares = bn.nansum((before - mean) ** 2, axis=0)
-    gap = x.last - mean
-    if not x.there.all():
-        gap = np.where(x.there, gap, 0.0)
-    spread: FloatArray = np.sqrt((squares + gap * gap * earlier / np.maximum(count, 1)) / count)
-    return spread
-
-
-def _fold_max(before: FloatArray, x: Forked, earlier: Any, count: Any) -> FloatArray:
-    return np.fmax(np.fmax.reduce(before, axis=0, initial=-np.inf), x.last)
-
-
-def _fold_min(before: FloatArray, x: Forked, earlier: Any, count: Any) -> FloatArray:
-    return np.fmin(np.fmin.reduce(before, axis=0, initial=np.inf), x.last)
-
-
-_FOLDS: dict[Any, Callable[[FloatArray, Forked, Any, Any], FloatArray]] = {
-    bn.move_sum: _fold_sum,
-    bn.move_mean: _fold_mean,
-    bn.move_std: _fold_std,
-    bn.move_max: _fold_max,
-    bn.move_min: _fold_min,
-}

@@ -214,9 +214,9 @@ def article_from(item: FeedItem, universe: Mapping[str, Symbol] | None = None) -
     )
 
 
-def repeated(article: Article, item: FeedItem) -> Article:
-    """Return what `article_from` would of an item with the same text: a story that another feed carries."""
-    return msgspec.structs.replace(article, url=item.url, source=item.source, published_at=item.published_at)
+def repeated(article: Article, *, url: str, source: str) -> Article:
+    """Return a story as another feed carries it: what it says is the same."""
+    return msgspec.structs.replace(article, url=url, source=source)
 
 
 def event_type(text: str) -> EventType:

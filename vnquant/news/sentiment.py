@@ -10,13 +10,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
-from itertools import takewhile
 from typing import Literal, NamedTuple
 
 import msgspec
 
 from vnquant.news.lexicon import BURDENS, INTENSIFIERS, NEGATIONS, POLARITY, REDUCERS, RISERS, ROUTINE
-from vnquant.news.text import fold, split_phrase, syllables
+from vnquant.news.text import fold, split_phrase, split_syllables
 
 __all__ = ("Sentiment", "SentimentLabel", "is_routine", "label_of", "score_sentiment")
 
@@ -28,6 +27,8 @@ _BURDEN_REACH = 3
 _BREAKS = frozenset(",;:.…!?–—()")
 _QUESTION_DAMPING = 0.6  # a question guesses
 
+# A phrase of the lexicon: its text, weight, and whether it is a direction.
+_Meaning = tuple[str, float, bool]
 # Phrases by their first syllable.
 _Phrases = Mapping[str, Sequence[tuple[str, ...]]]
 
@@ -64,8 +65,9 @@ def score_sentiment(text: str) -> Sentiment:
     >>> str(score_sentiment("Lãi ròng tăng gấp đôi, vượt kế hoạch").label)
     'positive'
     """
-    tokens = syllables(text)
-    if not tokens or is_routine(text):
+    folded = fold(text)
+    tokens = split_syllables(folded)
+    if not tokens or _names_routine(folded):
         return Sentiment(label="neutral", score=0.0)
     terms = []
     for word in _words(tokens):
@@ -88,8 +90,11 @@ def label_of(score: float) -> SentimentLabel:
 
 def is_routine(text: str) -> bool:
     """Whether a text is a calendar or a list, which mentions everybody and judges nobody."""
-    folded = fold(text)
-    return any(phrase in folded for phrase in _routines())
+    return _names_routine(fold(text))
+
+
+def _names_routine(folded: str) -> bool:
+    return any(map(folded.__contains__, _routines()))
 
 
 def _words(tokens: list[str]) -> list[_Word]:
@@ -99,12 +104,17 @@ def _words(tokens: list[str]) -> list[_Word]:
     for at, token in enumerate(tokens):
         if token not in lexicon or at < free:
             continue
-        for phrase, known in lexicon[token]:
-            end = at + len(phrase)
-            if len(phrase) == 1 or tuple(tokens[at:end]) == phrase:
-                found.append(_Word(known[0], at, end, known[1], known[2]))
-                free = end
+        alone, longer = lexicon[token]
+        known = alone
+        # The next syllable tells which of its phrases may stand here: mostly none.
+        for phrase, meaning in longer.get(tokens[at + 1], ()) if at + 1 < len(tokens) else ():
+            if len(phrase) == 2 or tuple(tokens[at : at + len(phrase)]) == phrase:
+                known = meaning
+                free = at + len(phrase)
                 break
+        if known is not None:
+            free = max(free, at + 1)
+            found.append(_Word(known[0], at, free, known[1], known[2]))
     return found
 
 
@@ -126,15 +136,19 @@ def _amount(word: _Word, tokens: list[str]) -> float:
 
 def _clause_before(word: _Word, tokens: list[str], reach: int) -> list[str]:
     """Return up to `reach` syllables before a phrase, none from another clause."""
-    start = word.start
-    while start > 0 and word.start - start < reach and tokens[start - 1] not in _BREAKS:
+    first = start = word.start
+    while start > 0 and first - start < reach and tokens[start - 1] not in _BREAKS:
         start -= 1
-    return tokens[start : word.start]
+    return tokens[start:first]
 
 
 def _clause_after(word: _Word, tokens: list[str], reach: int) -> list[str]:
     """Return up to `reach` syllables after a phrase, none from another clause."""
-    return list(takewhile(lambda token: token not in _BREAKS, tokens[word.end : word.end + reach]))
+    after = tokens[word.end : word.end + reach]
+    for place, token in enumerate(after):
+        if token in _BREAKS:
+            return after[:place]
+    return after
 
 
 def _near_burden(word: _Word, tokens: list[str]) -> bool:
@@ -157,12 +171,11 @@ def _negated(word: _Word, tokens: list[str]) -> bool:
 
 def _names_any(tokens: list[str], phrases: _Phrases) -> bool:
     """Whether one of the phrases stands among the syllables."""
-    return any(
-        tuple(tokens[at : at + len(phrase)]) == phrase
-        for at, token in enumerate(tokens)
-        if token in phrases
-        for phrase in phrases[token]
-    )
+    for at, token in enumerate(tokens):
+        for phrase in phrases.get(token, ()):
+            if len(phrase) == 1 or tuple(tokens[at : at + len(phrase)]) == phrase:
+                return True
+    return False
 
 
 def _by_first_syllable(phrases: Iterable[str]) -> _Phrases:
@@ -194,13 +207,19 @@ def _routines() -> tuple[str, ...]:
 
 
 @cache
-def _lexicon() -> dict[str, list[tuple[tuple[str, ...], tuple[str, float, bool]]]]:
-    """Return what is known of phrases by their first syllable, the longest first."""
-    table: dict[tuple[str, ...], tuple[str, float, bool]] = {}
+def _lexicon() -> dict[str, tuple[_Meaning | None, dict[str, list[tuple[tuple[str, ...], _Meaning]]]]]:
+    """Return what is known of phrases by their first syllable.
+
+    That is what it means alone, and the longer ones by their second syllable, the longest first.
+    """
+    table: dict[tuple[str, ...], _Meaning] = {}
     for words, directed in ((POLARITY, False), (RISERS, True), (REDUCERS, True)):
         for phrase, weight in words.items():
             table[split_phrase(phrase)] = (phrase, weight, directed)
-    found: dict[str, list[tuple[tuple[str, ...], tuple[str, float, bool]]]] = {}
-    for syllables_of in sorted(table, key=len, reverse=True):
-        found.setdefault(syllables_of[0], []).append((syllables_of, table[syllables_of]))
+    found: dict[str, tuple[_Meaning | None, dict[str, list[tuple[tuple[str, ...], _Meaning]]]]] = {
+        parts[0]: (table.get(parts[:1]), {}) for parts in table
+    }
+    for parts in sorted(table, key=len, reverse=True):
+        if len(parts) > 1:
+            found[parts[0]][1].setdefault(parts[1], []).append((parts, table[parts]))
     return found

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from functools import cache, lru_cache
 
-__all__ = ("fold", "syllables")
+__all__ = ("fold", "split_phrase", "split_syllables", "syllables")
 
 _TOKEN = re.compile(r"[^\W_]+(?:[.,]\d+)*|[%?!,;:.…\-–—()]")
 # The tone mark of oa, oe, uy is written on either vowel: "hoà" and "hòa" are one syllable. The older place,
@@ -29,7 +29,12 @@ def fold(text: str) -> str:
 
 def syllables(text: str) -> list[str]:
     """Return the folded syllables, numbers and punctuation marks of a text, in order."""
-    return _TOKEN.findall(fold(text))
+    return split_syllables(fold(text))
+
+
+def split_syllables(folded: str) -> list[str]:
+    """Return the syllables, numbers and punctuation marks of a folded text, in order."""
+    return _TOKEN.findall(folded)
 
 
 @cache

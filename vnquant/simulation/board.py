@@ -2,28 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, time, timedelta
+from functools import cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from vnquant.market import OHLCV, BarPanel, FloatArray, Phase, Quote
+from vnquant.market import (
+    EXCHANGE_ORDER,
+    OHLCV,
+    BarPanel,
+    Exchange,
+    FloatArray,
+    Phase,
+    Quote,
+    TradingCalendar,
+    default_calendar,
+    phase_at,
+)
+from vnquant.runtime.clock import ICT
 from vnquant.simulation.history import DailyHistory
 from vnquant.simulation.profiles import Profiles
-from vnquant.simulation.randomness import Stream, exponential_table, lanes_of_rows
+from vnquant.simulation.randomness import LaneArray, RowLanes, exponential_table
 from vnquant.simulation.rules import PriceRules
-from vnquant.simulation.tape import Tape
+from vnquant.simulation.tape import MINUTES, Tape, visible_by_board
 
-__all__ = ("Board", "Snapshot", "draw_board", "take_snapshot", "with_running_session")
+__all__ = ("Board", "Snapshot", "any_session", "take_snapshot", "with_running_session")
 
 _LEVELS = 3
 # Usual depth of a level in parts of a usual day's lots, and of the queue at a limit.
 _LEVEL_DEPTH = 0.006
 _LOCKED_DEPTH = 0.25
 _SPREAD_SIDE = 32_768
+# Lanes of a symbol at a minute: the side of the spread, the depth of bids and asks, the queue at a limit.
+_LANES = 2 + 2 * _LEVELS
 _AUCTIONS = frozenset({Phase.ATO, Phase.ATC})
 
 _Levels = tuple[tuple[float | None, float], ...]
@@ -31,22 +47,13 @@ _Levels = tuple[tuple[float | None, float], ...]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Snapshot:
-    """The session at an instant, arrays of shape (N,), or at M instants, of shape (M, N).
-
-    Prices are NaN where nothing has matched yet.
-    """
+    """The session's bars at an instant, arrays of shape (N,); prices are NaN before the first match."""
 
     open: FloatArray
     high: FloatArray
     low: FloatArray
     close: FloatArray
     volume: FloatArray
-    average: FloatArray
-    last_volume: FloatArray
-
-    def at(self, row: int) -> Snapshot:
-        """Return one of M instants, as the only one."""
-        return Snapshot(**{name: getattr(self, name)[row : row + 1] for name in self.__slots__})
 
     @property
     def started(self) -> npt.NDArray[np.bool_]:
@@ -55,8 +62,8 @@ class Snapshot:
 
 
 def take_snapshot(history: DailyHistory, row: int, tape: Tape, visible: npt.NDArray[np.int64]) -> Snapshot:
-    """Return the session so far, given how many minutes of the tape are visible, shape (N,) or (M, N)."""
-    columns = np.arange(visible.shape[-1])
+    """Return the session so far, given how many minutes of the tape each symbol shows."""
+    columns = np.arange(len(visible))
     last = np.maximum(visible - 1, 0)
     volume = np.where(visible > 0, tape.cumulative_volume[last, columns], 0.0)
     started = volume > 0
@@ -64,22 +71,12 @@ def take_snapshot(history: DailyHistory, row: int, tape: Tape, visible: npt.NDAr
     def seen(values: FloatArray) -> FloatArray:
         return np.where(started, values, np.nan)
 
-    high, low = seen(tape.running_high[last, columns]), seen(tape.running_low[last, columns])
-    share = volume / tape.cumulative_volume[-1]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        average = tape.cumulative_value[last, columns] / volume
-    # The last average is the day's own, which on UPCoM sets the next reference.
-    final = tape.cumulative_value[-1] / tape.cumulative_volume[-1]
-    average = np.rint(average + share * (history.average[row] - final))
-    size = np.floor(tape.volume[last, columns] / 500.0) * 100.0 + 100.0
     return Snapshot(
         open=seen(history.open[row]),
-        high=high,
-        low=low,
+        high=seen(tape.running_high[last, columns]),
+        low=seen(tape.running_low[last, columns]),
         close=seen(tape.close[last, columns]),
         volume=volume,
-        average=np.minimum(np.maximum(average, low), high),
-        last_volume=np.where(started, size, 0.0),
     )
 
 
@@ -98,55 +95,78 @@ def with_running_session(whole: BarPanel, row: int, snapshot: Snapshot, fraction
     return BarPanel(whole.symbols, whole.timestamps, **columns, session_fraction=fraction)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Board:
-    """The price board of one session at M instants, arrays of shape (M, N), or (N,) where they stand still.
+    """The price board of one session, from its opening until the next one's.
 
-    `bids` and `asks` have shape (3, M, N), best first, NaN where a level is empty.
+    A quote is drawn when it is looked at, in plain numbers: of a hundred symbols a replay looks at one.
+
+    Parameters
+    ----------
+    profiles : Profiles
+    rules : PriceRules
+    lanes : RowLanes
+        Of the boards of all sessions. Each minute draws of its own, so that a quote is the same whichever
+        others are looked at.
+    history : DailyHistory
+    row : int
+        The session in it.
+    tape : Tape
+        Of the session.
     """
 
-    tickers: tuple[str, ...]
-    exchange: npt.NDArray[np.int8]
-    reference: FloatArray
-    ceiling: FloatArray
-    floor: FloatArray
-    session: Snapshot
-    bids: FloatArray
-    bid_depth: FloatArray
-    asks: FloatArray
-    ask_depth: FloatArray
-    foreign_buy: FloatArray
-    foreign_sell: FloatArray
-    foreign_room: FloatArray
+    def __init__(
+        self,
+        profiles: Profiles,
+        rules: PriceRules,
+        lanes: RowLanes,
+        history: DailyHistory,
+        row: int,
+        tape: Tape,
+    ) -> None:
+        self._profiles, self._rules, self._lanes = profiles, rules, lanes
+        self._history, self._row, self._tape = history, row, tape
+        self._day: date = history.sessions[row].item()
+        self._drawn: tuple[int, LaneArray] | None = None
 
-    def quote(self, row: int, which: int, when: datetime, phases: Sequence[Phase]) -> Quote:
-        """Return one symbol's quote at one instant; `phases` by place in `EXCHANGE_ORDER`."""
-        session = self.session
-        bids = _levels(self.bids[:, row, which].tolist(), self.bid_depth[:, row, which].tolist())
-        asks = _levels(self.asks[:, row, which].tolist(), self.ask_depth[:, row, which].tolist())
-        if phases[self.exchange[which]] in _AUCTIONS:
-            bids, asks = _at_auction(bids), _at_auction(asks)
-        volume = session.volume[row, which].item()
+    def quote(self, column: int, local: datetime) -> Quote:
+        """Return one symbol's quote at an instant, ICT.
+
+        A share at its ceiling has no asks, one at its floor no bids.
+        """
+        tape, history, row = self._tape, self._history, self._row
+        exchange, minute = self._profiles.exchange.item(column), local.hour * 60 + local.minute
+        is_today = local.date() == self._day
+        visible = visible_by_board()[minute][exchange] if is_today else len(MINUTES)
+        reference = history.reference.item(row, column)
+        ceiling, floor = history.ceiling.item(row, column), history.floor.item(row, column)
+        volume = tape.cumulative_volume.item(visible - 1, column) if visible else 0.0
         last: float | None
         opened: float | None
         high: float | None
         low: float | None
         average: float | None
-        if volume > 0:
-            last, opened = session.close[row, which].item(), session.open[row, which].item()
-            high, low = session.high[row, which].item(), session.low[row, which].item()
-            # Boards show averages with two decimals of a thousand VND.
-            average = 10.0 * round(session.average[row, which].item() / 10.0)
+        if volume > 0.0:
+            anchor = last = tape.close.item(visible - 1, column)
+            opened = history.open.item(row, column)
+            high = tape.running_high.item(visible - 1, column)
+            low = tape.running_low.item(visible - 1, column)
+            average = self._average(visible - 1, column, low, high)
+            last_volume = math.floor(tape.volume.item(visible - 1, column) / 500.0) * 100.0 + 100.0
         else:
+            anchor, last_volume = reference, 0.0
             last = opened = high = low = average = None
+        bids, asks = self._levels(column, minute, anchor, volume > 0.0, ceiling, floor)
+        if is_today and auctions_at(minute)[exchange]:
+            bids, asks = _at_auction(bids), _at_auction(asks)
+        buy, sell, room = self._foreign(column, volume)
         return Quote(
-            symbol=self.tickers[which],
-            as_of=when,
-            reference_price=self.reference[which].item(),
-            ceiling_price=self.ceiling[which].item(),
-            floor_price=self.floor[which].item(),
+            symbol=self._profiles.tickers[column],
+            as_of=local,
+            reference_price=reference,
+            ceiling_price=ceiling,
+            floor_price=floor,
             last_price=last,
-            last_volume=session.last_volume[row, which].item(),
+            last_volume=last_volume,
             total_volume=volume,
             open_price=opened,
             high_price=high,
@@ -154,87 +174,79 @@ class Board:
             average_price=average,
             bids=bids,
             asks=asks,
-            foreign_buy_volume=self.foreign_buy[row, which].item(),
-            foreign_sell_volume=self.foreign_sell[row, which].item(),
-            foreign_room=self.foreign_room[row, which].item(),
+            foreign_buy_volume=buy,
+            foreign_sell_volume=sell,
+            foreign_room=room,
         )
 
+    def _average(self, last: int, column: int, low: float, high: float) -> float:
+        """Return the average price through minute `last` of the tape."""
+        values, volumes = self._tape.cumulative_value, self._tape.cumulative_volume
+        volume, whole = volumes.item(last, column), volumes.item(-1, column)
+        # The last average is the day's own, which on UPCoM sets the next reference.
+        beside = self._history.average.item(self._row, column) - values.item(-1, column) / whole
+        average = float(round(values.item(last, column) / volume + volume / whole * beside))
+        # Boards show averages with two decimals of a thousand VND.
+        return 10.0 * round(min(max(average, low), high) / 10.0)
 
-def draw_board(
-    profiles: Profiles,
-    rules: PriceRules,
-    seed: int,
-    history: DailyHistory,
-    row: int,
-    session: Snapshot,
-    minutes: Sequence[int],
-) -> Board:
-    """Return the board of session `row` at some minutes after midnight; `session` is of shape (M, N)."""
-    n = len(profiles)
-    # Each minute draws of its own, so that a board is the same whichever other minutes are asked for.
-    drawn = lanes_of_rows(seed, Stream.BOARD, [row * 1440 + minute for minute in minutes], n * 8)
-    drawn = drawn.reshape(len(minutes), 8, n).swapaxes(0, 1)
-    started = session.started
-    anchor = np.where(started, session.close, history.reference[row])
-    ceiling, floor = history.ceiling[row], history.floor[row]
-    bid_prices, ask_prices = _ladders(rules, anchor, drawn[0] < _SPREAD_SIDE, ceiling, floor, started)
-    depth = np.maximum(np.floor(profiles.lots * _LEVEL_DEPTH * exponential_table()[drawn[1:7]]), 1.0) * 100.0
-    queue = np.maximum(np.floor(profiles.lots * _LOCKED_DEPTH * exponential_table()[drawn[7]]), 1.0) * 100.0
-    at_ceiling, at_floor = started & (anchor == ceiling), started & (anchor == floor)
-    bid_depth, ask_depth = depth[:_LEVELS], depth[_LEVELS:]
-    bid_depth[0] = np.where(at_ceiling, queue, bid_depth[0])
-    ask_depth[0] = np.where(at_floor, queue, ask_depth[0])
-    buy, sell, room = _foreign(history, row, session)
-    return Board(
-        tickers=profiles.tickers,
-        exchange=profiles.exchange,
-        reference=history.reference[row],
-        ceiling=ceiling,
-        floor=floor,
-        session=session,
-        bids=bid_prices,
-        bid_depth=bid_depth,
-        asks=ask_prices,
-        ask_depth=ask_depth,
-        foreign_buy=buy,
-        foreign_sell=sell,
-        foreign_room=room,
-    )
+    def _levels(
+        self, column: int, minute: int, anchor: float, started: bool, ceiling: float, floor: float
+    ) -> tuple[_Levels, _Levels]:
+        """Return bids and asks, best first, those inside the band.
 
+        The last match stands at the best ask or at the best bid. At the ceiling nobody sells and at the floor
+        nobody buys.
+        """
+        drawn = self._lanes_of(minute)[:, column].tolist()
+        at_ceiling, at_floor = started and anchor == ceiling, started and anchor == floor
+        lifted = drawn[0] < _SPREAD_SIDE
+        tick, usual, depth_of = self._rules.tick, self._profiles.lots.item(column), _exponential()
 
-def _ladders(
-    rules: PriceRules,
-    anchor: FloatArray,
-    lifted: npt.NDArray[np.bool_],
-    ceiling: FloatArray,
-    floor: FloatArray,
-    started: npt.NDArray[np.bool_],
-) -> tuple[FloatArray, FloatArray]:
-    """Return bid and ask prices, best first, shape (3, N), NaN outside the band.
+        def depth(share: float, lane: int) -> float:
+            return max(math.floor(usual * share * depth_of(lane)), 1) * 100.0
 
-    The last match stands at the best ask where it was `lifted`, else at the best bid. At the ceiling nobody
-    sells and at the floor nobody buys.
-    """
-    at_ceiling, at_floor = started & (anchor == ceiling), started & (anchor == floor)
-    above, below = anchor + rules.ticks(anchor), anchor - rules.ticks(anchor - 1.0)
-    bid = np.where((lifted & ~at_ceiling) | (at_floor & ~at_ceiling), below, anchor)
-    ask = np.where(lifted | at_floor, anchor, above)
-    bids, asks = [bid], [ask]
-    for _ in range(_LEVELS - 1):
-        bids.append(bids[-1] - rules.ticks(bids[-1] - 1.0))
-        asks.append(asks[-1] + rules.ticks(asks[-1]))
-    bid_prices, ask_prices = np.stack(bids), np.stack(asks)
-    bid_prices[(bid_prices < floor) | at_floor] = np.nan
-    ask_prices[(ask_prices > ceiling) | at_ceiling] = np.nan
-    return bid_prices, ask_prices
+        bids: list[tuple[float | None, float]] = []
+        asks: list[tuple[float | None, float]] = []
+        if not at_floor:
+            price = anchor - tick(anchor - 1.0, column) if lifted and not at_ceiling else anchor
+            for lane in drawn[1 : 1 + _LEVELS]:
+                if price < floor:
+                    break
+                bids.append((price, depth(_LEVEL_DEPTH, lane)))
+                price -= tick(price - 1.0, column)
+        if not at_ceiling:
+            price = anchor if lifted or at_floor else anchor + tick(anchor, column)
+            for lane in drawn[1 + _LEVELS : 1 + 2 * _LEVELS]:
+                if price > ceiling:
+                    break
+                asks.append((price, depth(_LEVEL_DEPTH, lane)))
+                price += tick(price, column)
+        # Those who cannot have it queue at the limit.
+        for is_locked, levels in ((at_ceiling, bids), (at_floor, asks)):
+            if is_locked and levels:
+                levels[0] = (levels[0][0], depth(_LOCKED_DEPTH, drawn[-1]))
+        return tuple(bids), tuple(asks)
 
+    def _lanes_of(self, minute: int) -> LaneArray:
+        """Return the draws of a minute, shape (8, N)."""
+        drawn = self._drawn
+        if drawn is None or drawn[0] != minute:
+            n = len(self._profiles)
+            lanes = self._lanes.row(self._row * 1440 + minute, _LANES * n).reshape(_LANES, n)
+            drawn = self._drawn = (minute, lanes)
+        return drawn[1]
 
-def _levels(prices: list[float], volumes: list[float]) -> _Levels:
-    """Return the levels that are there; an empty one has the price NaN."""
-    ladder = tuple(zip(prices, volumes, strict=True))
-    if prices[0] == prices[0] and prices[-1] == prices[-1]:
-        return ladder  # empty ones stand behind the others
-    return tuple(level for level in ladder if level[0] == level[0])
+    def _foreign(self, column: int, volume: float) -> tuple[float, float, float]:
+        """Return foreign buying, selling and room; the last session's figures stay until the first match."""
+        history, row, before = self._history, self._row, max(self._row - 1, 0)
+        room = history.foreign_room.item(before, column)
+        if not volume > 0.0:
+            return history.foreign_buy.item(before, column), history.foreign_sell.item(before, column), room
+        share = volume / history.volume.item(row, column)
+        buy = math.floor(history.foreign_buy.item(row, column) * share / 10.0) * 10.0
+        sell = math.floor(history.foreign_sell.item(row, column) * share / 10.0) * 10.0
+        over = share >= 1.0
+        return buy, sell, history.foreign_room.item(row, column) if over else max(room - buy + sell, 0.0)
 
 
 def _at_auction(levels: _Levels) -> _Levels:
@@ -244,19 +256,21 @@ def _at_auction(levels: _Levels) -> _Levels:
     return ((None, levels[0][1]), *levels[: _LEVELS - 1])
 
 
-def _foreign(
-    history: DailyHistory, row: int, snapshot: Snapshot
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return foreign buying, selling and room; the last session's figures stay until the first match."""
-    before = max(row - 1, 0)
-    share = snapshot.volume / history.volume[row]
-    started = snapshot.started
-    buy = np.where(
-        started, np.floor(history.foreign_buy[row] * share / 10.0) * 10.0, history.foreign_buy[before]
-    )
-    sell = np.where(
-        started, np.floor(history.foreign_sell[row] * share / 10.0) * 10.0, history.foreign_sell[before]
-    )
-    room_before = history.foreign_room[before]
-    room = np.where(started, np.maximum(room_before - buy + sell, 0.0), room_before)
-    return buy, sell, np.where(started & (share >= 1.0), history.foreign_room[row], room)
+@cache
+def auctions_at(minute: int) -> tuple[bool, ...]:
+    """Return whether each board collects for an auction at a minute of a session."""
+    opened, calendar = any_session()
+    when = opened + timedelta(minutes=minute)
+    return tuple(phase_at(when, exchange, calendar) in _AUCTIONS for exchange in EXCHANGE_ORDER)
+
+
+@cache
+def any_session() -> tuple[datetime, TradingCalendar]:
+    """Return the midnight before a session, and its calendar: all sessions keep the same hours."""
+    calendar = default_calendar(Exchange.HOSE)
+    return datetime.combine(calendar.session_on_or_after(date(2025, 1, 2)), time(), tzinfo=ICT), calendar
+
+
+@cache
+def _exponential() -> Callable[[int], float]:
+    return exponential_table().item

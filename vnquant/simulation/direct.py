@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from itertools import groupby
 from operator import attrgetter
+from typing import Generic, TypeVar
 
 from vnquant.market import Quote, RunningSession
-from vnquant.market.calendar import CLOSING_TIME, to_ict
 from vnquant.runtime.clock import ICT
 from vnquant.simulation.exchange import SimulatedExchange
 from vnquant.simulation.faults import Faults
@@ -25,7 +25,9 @@ from vnquant.simulation.latency import Latency
 from vnquant.simulation.wire import FEEDS, Feed
 from vnquant.sources import FeedItem, NewsFeed, NewsSource, QuoteBoard, QuoteSource
 
-__all__ = ("DirectMarket", "DirectNews", "DirectQuotes")
+__all__ = ("DirectMarket", "DirectNews", "DirectQuotes", "DirectStories", "item_of")
+
+T = TypeVar("T")
 
 # Stories looked through for a feed, as the exchange's server does.
 _STORIES = 240
@@ -48,55 +50,52 @@ class DirectMarket:
         self.market = exchange.market
         self._rows = rows
         self._film: SessionFilm | None = None
+        self._looked_through: tuple[Faults, Latency] | None = None
+        self._is_sound = False
         self._columns = {symbol: column for column, symbol in enumerate(self.market.symbols)}
 
     @property
     def is_clear(self) -> bool:
         """Whether nothing stands between the exchange and who asks it."""
         exchange = self.exchange
-        return exchange.is_open and exchange.faults == _NO_FAULTS and exchange.latency == _NO_LATENCY
+        faults, latency, known = exchange.faults, exchange.latency, self._looked_through
+        # Neither can change, so that the same ones need no second look.
+        if known is None or faults is not known[0] or latency is not known[1]:
+            self._looked_through = (faults, latency)
+            self._is_sound = faults == _NO_FAULTS and latency == _NO_LATENCY
+        return self._is_sound and exchange.is_open
 
     def running(self, local: datetime) -> tuple[RunningSession, int]:
         """Return the session that runs, or ran last, and the place in it of what can be seen now."""
-        film = self._film_of(local)
-        place = -1 if film is None else film.place(local)
-        if film is None or place < 0:
-            film = self._film_of(datetime.combine(self.market.shown_session(local), CLOSING_TIME))
-            assert film is not None  # for the type checker: a shown session is one
-            place = film.place(datetime.combine(film.day, CLOSING_TIME))
-        return film.running, place
+        film = self._shown(local)
+        return film.running, film.place(local)
 
     def quotes(self, symbols: Sequence[str], local: datetime) -> QuoteBoard:
         """Return the board; symbols that are not listed are left out, as the feed leaves them out."""
-        known = [s for s in dict.fromkeys(symbols) if s in self._columns]
-        film = self._film_of(local)
-        place = -1 if film is None else film.place(local)
-        if film is None or place < 0:
-            return QuoteBoard(self.market.quotes_at(local, known) if known else {})
-        return _FilmBoard(_Quotes(film, place, local, {s: self._columns[s] for s in known}))
+        columns = {s: self._columns[s] for s in symbols if s in self._columns}
+        if not columns:
+            return QuoteBoard({})
+        return _FilmBoard(_Quotes(self._shown(local), local, columns))
 
-    def _film_of(self, local: datetime) -> SessionFilm | None:
-        day = local.date()
-        if self._film is not None and self._film.day == day:
-            return self._film
-        if not self.market.calendar.is_trading_day(day) or day < self.market.start:
-            return None
-        self._film = self.market.film(day, rows=self._rows)
-        return self._film
+    def _shown(self, local: datetime) -> SessionFilm:
+        """Return the session that boards show."""
+        film = self._film
+        if film is None or not film.shows(local):
+            film = self._film = self.market.film(self.market.shown_session(local), rows=self._rows)
+        return film
 
 
 class _Quotes(Mapping[str, Quote]):
-    """The quotes of some symbols at one minute of a film, each made when it is looked at."""
+    """The quotes of some symbols at one instant, each made when it is looked at."""
 
-    def __init__(self, film: SessionFilm, place: int, local: datetime, columns: dict[str, int]) -> None:
-        self._film, self._place, self._local, self._columns = film, place, local, columns
+    def __init__(self, film: SessionFilm, local: datetime, columns: dict[str, int]) -> None:
+        self._film, self._local, self._columns = film, local, columns
         self._made: dict[str, Quote] = {}
 
     def __getitem__(self, symbol: str) -> Quote:
         quote = self._made.get(symbol)
         if quote is None:
-            column = self._columns[symbol]
-            quote = self._made[symbol] = self._film.quote(self._place, column, self._local)
+            quote = self._made[symbol] = self._film.quote(self._columns[symbol], self._local)
         return quote
 
     def __contains__(self, symbol: object) -> bool:
@@ -110,7 +109,7 @@ class _Quotes(Mapping[str, Quote]):
 
     def last_prices(self) -> dict[str, float | None]:
         """Return the prices last matched, which need no quotes."""
-        last_price, place = self._film.last_price, self._place
+        last_price, place = self._film.last_price, self._film.place(self._local)
         return {symbol: last_price(place, column) for symbol, column in self._columns.items()}
 
     def references(self) -> dict[str, float]:
@@ -145,30 +144,39 @@ class DirectQuotes:
         """Return the present quotes."""
         if not self._direct.is_clear:
             return await self._otherwise.quotes(symbols)
-        return self._direct.quotes(symbols, to_ict(self._direct.exchange.now()))
+        return self._direct.quotes(symbols, self._direct.exchange.now())
 
 
-class DirectNews:
-    """The feeds of a direct market; while nothing new is printed, the very object of the last time."""
+class DirectStories(Generic[T]):
+    """What the feeds of a direct market list, as something else is made of each story once.
 
-    def __init__(self, direct: DirectMarket, otherwise: NewsSource, feeds: Sequence[tuple[str, str]]) -> None:
-        self.name = otherwise.name
-        self._direct = direct
-        self._otherwise = otherwise
-        self._feeds = tuple((name, _feed_at(url)) for name, url in feeds)
-        self._stand = _Newsstand(self._feeds)
+    Parameters
+    ----------
+    direct : DirectMarket
+    feeds : sequence of (name, Feed)
+    make : callable
+        Given a story, its address in a feed, and the feed's name.
+    """
+
+    def __init__(
+        self, direct: DirectMarket, feeds: Sequence[tuple[str, Feed]], make: Callable[[Headline, str, str], T]
+    ) -> None:
+        self._direct, self._feeds, self._make = direct, feeds, make
+        self._stand = _Newsstand(feeds, make)
         # The day's stories, how many of them are out, and from when until when that holds.
         self._printed: Sequence[Headline] = ()
         self._out = 0
         self._since = self._until = datetime.max.replace(tzinfo=ICT)
-        self._last = NewsFeed(())
+        self._last: list[T] = []
 
-    async def headlines(self) -> NewsFeed:
-        """Return the latest headlines of all feeds."""
-        direct = self._direct
-        if not direct.is_clear:
-            return await self._otherwise.headlines()
-        local = to_ict(direct.exchange.now())
+    def latest(self) -> list[T] | None:
+        """Return the latest of all feeds, newest first, None where the wire has to be asked.
+
+        While nothing new is printed it is the very object of the last time.
+        """
+        if not self._direct.is_clear:
+            return None
+        local = self._direct.exchange.now()
         if not self._since <= local < self._until:
             self._look(local)
         return self._last
@@ -186,13 +194,38 @@ class DirectNews:
             new = (*self._printed[self._out :], *printed[:out]) if turned else printed[self._out : out]
         else:
             new = market.headlines_at(local, limit=_STORIES)[::-1]
-            self._stand = _Newsstand(self._feeds)
+            self._stand = _Newsstand(self._feeds, self._make)
         if new:
             self._stand.take(new)
         if new or not follows:
-            self._last = NewsFeed(self._stand.items)
+            self._last = self._stand.listed
         self._printed, self._out = printed, out
         self._since, self._until = local, _next_story(printed, out, day)
+
+
+class DirectNews:
+    """The feeds of a direct market; while nothing new is printed, the very object of the last time."""
+
+    def __init__(self, direct: DirectMarket, otherwise: NewsSource, feeds: Sequence[tuple[str, str]]) -> None:
+        self.name = otherwise.name
+        self._direct = direct
+        self._otherwise = otherwise
+        self._feeds = tuple((name, _feed_at(url)) for name, url in feeds)
+        self._stories = self.stories(item_of)
+        self._last: tuple[list[FeedItem] | None, NewsFeed] = (None, NewsFeed(()))
+
+    def stories(self, make: Callable[[Headline, str, str], T]) -> DirectStories[T]:
+        """Return the same stories as what `make` makes of each."""
+        return DirectStories(self._direct, self._feeds, make)
+
+    async def headlines(self) -> NewsFeed:
+        """Return the latest headlines of all feeds."""
+        items = self._stories.latest()
+        if items is None:
+            return await self._otherwise.headlines()
+        if items is not self._last[0]:
+            self._last = (items, NewsFeed(tuple(items)))
+        return self._last[1]
 
 
 def _next_story(printed: Sequence[Headline], out: int, day: date) -> datetime:
@@ -207,19 +240,20 @@ def _feed_at(url: str) -> Feed:
     return next(feed for path, feed in FEEDS.items() if url.endswith(path))
 
 
-class _Newsstand:
+class _Newsstand(Generic[T]):
     """All feeds as a parser reads them and as `merge_feeds` joins them; each story is read once."""
 
-    def __init__(self, feeds: Sequence[tuple[str, Feed]]) -> None:
-        self._listed = [(name, feed, deque[tuple[int, FeedItem]]()) for name, feed in feeds]
+    def __init__(self, feeds: Sequence[tuple[str, Feed]], make: Callable[[Headline, str, str], T]) -> None:
+        self._make = make
+        self._feeds = [(name, feed, deque[tuple[int, str, T]]()) for name, feed in feeds]
         self._taken = 0
-        # Oldest first, so that what is new comes to the end.
-        self._items: dict[str, FeedItem] = {}
+        # By address, oldest first, so that what is new comes to the end.
+        self._listed: dict[str, T] = {}
 
     @property
-    def items(self) -> tuple[FeedItem, ...]:
-        """The items of all feeds, newest first, each address once."""
-        return tuple(reversed(self._items.values()))
+    def listed(self) -> list[T]:
+        """What all feeds list, newest first, each address once."""
+        return list(reversed(self._listed.values()))
 
     def take(self, stories: Sequence[Headline]) -> None:
         """Put newer stories on top, given in order of time, and drop what the feeds no longer list."""
@@ -227,26 +261,27 @@ class _Newsstand:
             at_once = list(enumerate(group, self._taken))
             self._taken += len(at_once)
             # What is printed at the same second stands by feeds, and in each the last one first.
-            for name, feed, listed in reversed(self._listed):
+            for name, feed, kept in reversed(self._feeds):
                 for place, story in at_once:
                     if feed.carries(story):
-                        item = _item(name, feed, story)
-                        listed.append((place, item))
-                        self._items.pop(item.url, None)
-                        self._items[item.url] = item
-        for _, feed, listed in self._listed:
-            while listed and (len(listed) > feed.items or listed[0][0] < self._taken - _STORIES):
-                _, item = listed.popleft()
-                if self._items.get(item.url) is item:
-                    del self._items[item.url]
+                        url = feed.address(story)
+                        made = self._make(story, url, name)
+                        kept.append((place, url, made))
+                        self._listed.pop(url, None)
+                        self._listed[url] = made
+        for _, feed, kept in self._feeds:
+            while kept and (len(kept) > feed.items or kept[0][0] < self._taken - _STORIES):
+                _, url, made = kept.popleft()
+                if self._listed.get(url) is made:
+                    del self._listed[url]
 
 
-def _item(name: str, feed: Feed, story: Headline) -> FeedItem:
+def item_of(story: Headline, url: str, source: str) -> FeedItem:
     """Return a story as a feed gives it."""
     return FeedItem(
         title=story.title,
         summary=story.summary,
-        url=feed.address(story),
-        source=name,
+        url=url,
+        source=source,
         published_at=story.published_at,
     )

@@ -9,25 +9,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from vnquant.market import (
-    EXCHANGE_ORDER,
-    OHLCV,
-    Exchange,
-    FloatArray,
-    Phase,
-    Quote,
-    RunningSession,
-    TradingCalendar,
-    default_calendar,
-    phase_at,
-    session_fraction,
-)
+from vnquant.market import OHLCV, Exchange, FloatArray, Quote, RunningSession, session_fraction
 from vnquant.runtime.clock import ICT
-from vnquant.simulation.board import Board, Snapshot, draw_board, take_snapshot
+from vnquant.simulation.board import Board, any_session
 from vnquant.simulation.history import DailyHistory
 from vnquant.simulation.profiles import Profiles
-from vnquant.simulation.rules import PriceRules
-from vnquant.simulation.tape import Tape, visible_minutes
+from vnquant.simulation.tape import CLOSING_AUCTION, MINUTES, Tape, has_auction
 
 __all__ = ("FILM_MINUTES", "SessionFilm")
 
@@ -42,48 +29,50 @@ class SessionFilm:
 
     Parameters
     ----------
+    profiles : Profiles
     history : DailyHistory
         Up to and including the session.
-    rows : int
-        Completed sessions that are shown before it.
     tape : Tape
         Of the session.
+    board : Board
+        Of the session.
+    rows : int
+        Completed sessions that are shown before it.
     """
 
     def __init__(
         self,
         profiles: Profiles,
-        rules: PriceRules,
-        seed: int,
         history: DailyHistory,
         tape: Tape,
+        board: Board,
         *,
         rows: int,
     ) -> None:
-        self._profiles, self._rules, self._seed = profiles, rules, seed
-        self._history, self._tape = history, tape
+        self._profiles = profiles
+        self._history, self._tape, self._board = history, tape, board
         self._rows = rows
         self.day: date = history.sessions[-1].item()
-        self._boards: dict[int, Board] = {}
+        midnight = datetime.combine(self.day, time(), tzinfo=ICT)
+        self._opens = midnight + timedelta(minutes=int(FILM_MINUTES[0]))
+        self._over, self._ends = midnight + timedelta(minutes=_OVER), midnight + timedelta(days=1)
         self._prices: dict[int, list[float | None]] = {}
 
-    def place(self, local: datetime) -> int:
-        """Return the index of a time of day in `FILM_MINUTES`, -1 where it is not on the film."""
-        place = local.hour * 60 + local.minute - int(FILM_MINUTES[0])
-        return place if 0 <= place < len(FILM_MINUTES) else -1
+    def shows(self, local: datetime) -> bool:
+        """Return whether boards show this session at an instant of its own day."""
+        return self._opens <= local < self._ends
 
-    @cached_property
-    def session(self) -> Snapshot:
-        """The session at each minute, arrays of shape (M, N)."""
-        visible = visible_minutes(FILM_MINUTES, self._profiles.exchange)
-        return take_snapshot(self._history, len(self._history) - 1, self._tape, visible)
+    def place(self, local: datetime) -> int:
+        """Return the index in `FILM_MINUTES` of what is seen at an instant; the last where it is over."""
+        if local >= self._over:
+            return len(FILM_MINUTES) - 1
+        return local.hour * 60 + local.minute - int(FILM_MINUTES[0])
 
     @cached_property
     def running(self) -> RunningSession:
         """The bars at each minute, over those of the sessions before, adjusted as of this one."""
         panel = self._history.tail(self._rows + 1).panel()
-        bars: dict[str, Any] = {name: getattr(self.session, name).copy() for name in OHLCV}
-        bars["volume"][~self.session.started] = np.nan
+        bars: dict[str, Any] = self._bars()
         for name in OHLCV:
             bars[name][FILM_MINUTES >= _OVER] = getattr(panel, name)[-1]
         return RunningSession(
@@ -94,23 +83,32 @@ class SessionFilm:
             **bars,
         )
 
-    def board(self, place: int) -> Board:
-        """Return the price board at a minute; depth is drawn only where it is looked at."""
-        board = self._boards.get(place)
-        if board is None:
-            row, session = len(self._history) - 1, self.session.at(place)
-            minute = int(FILM_MINUTES[place])
-            board = self._boards[place] = draw_board(
-                self._profiles, self._rules, self._seed, self._history, row, session, [minute]
-            )
-        return board
+    def _bars(self) -> dict[str, FloatArray]:
+        """Return the session at each minute, shape (M, N), NaN before a symbol's first match."""
+        tape, last = self._tape, np.maximum(_complete_minutes() - 1, 0)
+        seen = {
+            "high": tape.running_high.take(last, axis=0),
+            "low": tape.running_low.take(last, axis=0),
+            "close": tape.close.take(last, axis=0),
+            "volume": tape.cumulative_volume.take(last, axis=0),
+        }
+        # The closing auction matches at once, on the boards that have one.
+        matched = np.ix_(FILM_MINUTES >= CLOSING_AUCTION, has_auction(self._profiles.exchange))
+        for values in seen.values():
+            values[matched] = values[-1, matched[1]]
+        seen["volume"][_complete_minutes() == 0] = 0.0
+        waiting = seen["volume"] == 0.0
+        seen["open"] = np.repeat(self._history.open[-1:], len(FILM_MINUTES), axis=0)
+        for values in seen.values():
+            values[waiting] = np.nan
+        return seen
 
     def last_price(self, place: int, column: int) -> float | None:
         """Return one symbol's last price at a minute, None before its first match."""
         prices = self._prices.get(column)
         if prices is None:
-            close = np.where(self.session.started[:, column], self.session.close[:, column], np.nan)
-            prices = self._prices[column] = [None if p != p else p for p in close.tolist()]
+            close = self.running.close[:, column].tolist()
+            prices = self._prices[column] = [None if p != p else p for p in close]
         return prices[place]
 
     @cached_property
@@ -119,23 +117,23 @@ class SessionFilm:
         references: list[float] = self._history.reference[-1].tolist()
         return references
 
-    def quote(self, place: int, column: int, local: datetime) -> Quote:
-        """Return one symbol's quote at a minute."""
-        return self.board(place).quote(0, column, local, phases_at(int(FILM_MINUTES[place])))
+    def quote(self, column: int, local: datetime) -> Quote:
+        """Return one symbol's quote at an instant from the session's opening until the next one's."""
+        return self._board.quote(column, local)
 
 
 @cache
-def phases_at(minute: int) -> tuple[Phase, ...]:
-    """Return each board's phase at a minute of a session, by place in `EXCHANGE_ORDER`."""
-    opened, calendar = _any_session()
-    when = opened + timedelta(minutes=minute)
-    return tuple(phase_at(when, exchange, calendar) for exchange in EXCHANGE_ORDER)
+def _complete_minutes() -> npt.NDArray[np.int64]:
+    """Return how many minutes of a tape are over at each minute of the film."""
+    complete = np.searchsorted(MINUTES, FILM_MINUTES, side="left")
+    complete.flags.writeable = False
+    return complete
 
 
 @cache
 def _usual_fractions() -> FloatArray:
     """Return the usual share of a day's volume by each minute of the film; every session has the same."""
-    opened, calendar = _any_session()
+    opened, calendar = any_session()
     shares = [
         session_fraction(opened + timedelta(minutes=minute), Exchange.HOSE, calendar)
         for minute in FILM_MINUTES.tolist()
@@ -143,10 +141,3 @@ def _usual_fractions() -> FloatArray:
     fractions = np.where(FILM_MINUTES >= _OVER, 1.0, shares)
     fractions.flags.writeable = False
     return fractions
-
-
-@cache
-def _any_session() -> tuple[datetime, TradingCalendar]:
-    """Return the midnight before a session, and its calendar: all sessions keep the same hours."""
-    calendar = default_calendar(Exchange.HOSE)
-    return datetime.combine(calendar.session_on_or_after(date(2025, 1, 2)), time(), tzinfo=ICT), calendar

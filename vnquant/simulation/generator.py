@@ -12,7 +12,6 @@ import numpy as np
 
 from vnquant.errors import DateRangeError, InputError
 from vnquant.market import (
-    EXCHANGE_ORDER,
     BarPanel,
     BarSeries,
     CorporateAction,
@@ -22,11 +21,10 @@ from vnquant.market import (
     Universe,
     default_calendar,
     load_universe,
-    phase_at,
     session_fraction,
 )
 from vnquant.market.calendar import CLOSING_TIME, to_ict
-from vnquant.simulation.board import Snapshot, draw_board, take_snapshot, with_running_session
+from vnquant.simulation.board import Board, Snapshot, take_snapshot, with_running_session
 from vnquant.simulation.chronicle import Chronicle, Record
 from vnquant.simulation.entitlements import entitlements
 from vnquant.simulation.film import SessionFilm
@@ -34,6 +32,7 @@ from vnquant.simulation.headlines import Headline, NewsEvents, Newsroom
 from vnquant.simulation.history import DailyHistory
 from vnquant.simulation.planted import Planted
 from vnquant.simulation.profiles import draw_profiles
+from vnquant.simulation.randomness import RowLanes, Stream
 from vnquant.simulation.rules import FIRST_START, PriceRules
 from vnquant.simulation.series import INTERVAL_MINUTES, INTRADAY_SESSIONS, daily_series, gather_minutes
 from vnquant.simulation.tape import MINUTES, Tape, record_tape, visible_minutes
@@ -98,6 +97,7 @@ class SimulatedMarket:
         self.start = self.calendar.session_on_or_after(start)
         self._profiles = draw_profiles(self.universe, seed)
         self._rules = PriceRules(self._profiles.exchange)
+        self._board_lanes = RowLanes(seed, Stream.BOARD)
         self._chronicle = Chronicle(self._profiles, self.planted, self.calendar, self.start, seed)
         self._newsroom = Newsroom(self.universe, self._profiles, self.calendar, seed)
         self._latest_end: date | None = None
@@ -199,28 +199,12 @@ class SimulatedMarket:
         """Return the board at `now`, by symbol in the order asked; all symbols where none are named.
 
         From 08:30 of a session the board shows that session, before any match without a last price; until
-        then, and on other days, the last session's close. A share at its ceiling has no asks, one at its
-        floor no bids. Raises UnknownSymbolError.
+        then, and on other days, the last session's close. Raises UnknownSymbolError.
         """
         wanted = self.universe.check(symbols)
         local = to_ict(now)
-        row = self._board_row(local)
-        minute = _minute_of(local)
-        board = self._keep(
-            "board",
-            (row, minute, self._day_of(row) == local.date()),
-            lambda: draw_board(
-                self._profiles,
-                self._rules,
-                self.seed,
-                self._made.history,
-                row,
-                _at_one_instant(self._snapshot(row, local)),
-                [minute],
-            ),
-        )
-        phases = [phase_at(local, exchange, self.calendar) for exchange in EXCHANGE_ORDER]
-        return {s: board.quote(0, self._column[s], local, phases) for s in wanted}
+        board = self._board(self._board_row(local))
+        return {symbol: board.quote(self._column[symbol], local) for symbol in wanted}
 
     def film(self, session: date, *, rows: int = 400) -> SessionFilm:
         """Return a session as it could be seen at each of its minutes, for a replay that looks at many.
@@ -242,10 +226,9 @@ class SimulatedMarket:
             (row, rows),
             lambda: SessionFilm(
                 self._profiles,
-                self._rules,
-                self.seed,
                 self._made.history.head(row + 1),
                 self._tape(row),
+                self._board(row),
                 rows=rows,
             ),
         )
@@ -328,6 +311,14 @@ class SimulatedMarket:
             lambda: take_snapshot(self._made.history, row, self._tape(row), visible),
         )
 
+    def _board(self, row: int) -> Board:
+        history = self._made.history
+        return self._keep(
+            "board",
+            row,
+            lambda: Board(self._profiles, self._rules, self._board_lanes, history, row, self._tape(row)),
+        )
+
     def _tape(self, row: int) -> Tape:
         history = self._made.history
         return self._keep(
@@ -366,8 +357,3 @@ class SimulatedMarket:
 def _minute_of(local: datetime) -> int:
     """Return the minutes after midnight."""
     return local.hour * 60 + local.minute
-
-
-def _at_one_instant(session: Snapshot) -> Snapshot:
-    """Return a snapshot of shape (N,) as one of shape (1, N)."""
-    return Snapshot(**{name: getattr(session, name)[None] for name in Snapshot.__slots__})

@@ -33,6 +33,11 @@ class PriceRules:
         """Return the tick size at each price, shape (..., N)."""
         return self._tick.take(self._place(prices))  # which is faster than an index
 
+    def tick(self, price: float, column: int) -> float:
+        """Return the tick size of one symbol at one price: `ticks` without an array."""
+        bounded = min(max(price, _STEP), HIGHEST_PRICE)
+        return self._tick.item(int(bounded / _STEP) + self._offset.item(column))
+
     def limits(self, references: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return ceilings and floors of references that lie on a tick, shape (..., N)."""
         place = self._place(references)

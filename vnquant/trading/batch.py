@@ -108,11 +108,22 @@ class Batch:
         """Write down a decision; what it saw is read now and may change afterwards."""
         self.entries.append(entry.row())
 
-    def recent(self, keys: Mapping[Hashable, datetime]) -> None:
-        """Replace the keys of the duplicate filter: `queue.recent()`."""
-        self.clear(RECENT)
+    def recent(
+        self, keys: Mapping[Hashable, datetime], before: Mapping[Hashable, datetime] | None = None
+    ) -> None:
+        """Replace the keys of the duplicate filter: `queue.recent()`.
+
+        With `before`, those that the ledger is known to hold, only what differs is written.
+        """
+        if before is None:
+            self.clear(RECENT)
+            before = {}
+        for key in before:
+            if key not in keys:
+                self.forget(RECENT, write_key(key))
         for key, at in keys.items():
-            self.keep(RECENT, write_key(key), at)
+            if before.get(key) != at:
+                self.keep(RECENT, write_key(key), at)
 
     def schedule(self, name: str, due: datetime) -> None:
         """Write down when a schedule has its next round."""

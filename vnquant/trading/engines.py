@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import aiosqlite
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -20,26 +20,51 @@ from vnquant.errors import StateError
 from vnquant.runtime import hold_clock
 from vnquant.trading.database_url import is_memory, is_sqlite
 
-__all__ = ("open_async_engine", "open_sqlite_engine", "reading", "wait_for_locks")
+__all__ = (
+    "begin_sqlite",
+    "open_async_engine",
+    "open_sqlite_engine",
+    "reading",
+    "sqlite_driver",
+    "wait_for_locks",
+)
 
 _READING = "vnquant_reading"
 _WAL_ATTEMPTS = 100
 _WAL_PAUSE_S = 0.02
 
 
-def reading(only: bool = True) -> dict[str, Any]:
-    """Return the execution options of a transaction that only reads and hinders nobody, or of another."""
-    return {_READING: only}
+def reading() -> dict[str, Any]:
+    """Return the execution options of a transaction that only reads and hinders nobody."""
+    return {_READING: True}
+
+
+def begin_sqlite(*, writes: bool) -> str:
+    """Return the statement that begins a transaction on SQLite.
+
+    A deferred transaction that reads first and writes later fails when another wrote between; taking the lock
+    at once waits for it.
+    """
+    return "BEGIN IMMEDIATE" if writes else "BEGIN"
+
+
+def sqlite_driver(connection: Connection) -> sqlite3.Connection:
+    """Return the standard library's connection under that of an engine of `open_sqlite_engine`."""
+    driver: Any = connection.connection.dbapi_connection
+    return cast("sqlite3.Connection", driver)
 
 
 def wait_for_locks(connection: Connection, seconds: float) -> None:
     """Set how long a SQLite connection, outside a transaction, waits for others that write."""
-    driver: Any = connection.connection.dbapi_connection
-    driver.execute(f"PRAGMA busy_timeout={round(seconds * 1000)}")
+    sqlite_driver(connection).execute(f"PRAGMA busy_timeout={round(seconds * 1000)}")
 
 
 def open_sqlite_engine(url: URL, *, read_only: bool, lock_timeout_s: float) -> Engine:
-    """Return an engine with one connection, for one thread."""
+    """Return an engine with one connection, for one thread, whose transactions its user begins and ends.
+
+    `sqlite_driver` and `begin_sqlite` are for that. What SQLAlchemy is asked for meanwhile is part of the
+    transaction: it begins none of SQLite's.
+    """
     engine = create_engine(
         url.set(drivername="sqlite"),
         poolclass=QueuePool,
@@ -73,6 +98,12 @@ def open_async_engine(
             max_overflow=0,
         )
         _set_up_sqlite(engine.sync_engine, read_only=read_only)
+
+        @event.listens_for(engine.sync_engine, "begin")
+        def on_begin(connection: Connection) -> None:
+            only_reads = read_only or connection.get_execution_options().get(_READING)
+            connection.exec_driver_sql(begin_sqlite(writes=not only_reads))
+
         _look_for_file(url, read_only=read_only)
         return engine
     milliseconds = {
@@ -146,18 +177,6 @@ def _set_up_sqlite(engine: Engine, *, read_only: bool) -> None:
                 cursor.execute("PRAGMA query_only=ON")
         finally:
             cursor.close()
-
-    @event.listens_for(engine, "begin")
-    def on_begin(connection: Connection) -> None:
-        # A deferred transaction that reads first and writes later fails when another wrote between; taking
-        # the lock at once waits for it.
-        only_reads = read_only or connection.get_execution_options().get(_READING)
-        statement = "BEGIN" if only_reads else "BEGIN IMMEDIATE"
-        driver: Any = connection.connection.dbapi_connection
-        if isinstance(driver, sqlite3.Connection):
-            driver.execute(statement)
-        else:
-            connection.exec_driver_sql(statement)
 
 
 def _write_ahead(cursor: Any) -> None:

@@ -54,17 +54,18 @@ def write_journal(connection: Connection, entries: Sequence[dict[str, Any]], *, 
 
 def write_states(connection: Connection, batch: Batch) -> None:
     """Put the batch's values in place of those before."""
-    _CLEAR(connection, [{"at_scope": scope} for scope in sorted(batch.cleared)])
-    kept = [
-        {"scope": scope, "name": name, "value": value}
-        for (scope, name), value in batch.states.items()
-        if value is not None
-    ]
+    if batch.cleared:
+        _CLEAR(connection, [{"at_scope": scope} for scope in sorted(batch.cleared)])
+    kept: list[dict[str, Any]] = []
+    forgotten: list[dict[str, Any]] = []
+    for (scope, name), value in batch.states.items():
+        if value is None:
+            forgotten.append({"at_scope": scope, "at_name": name})
+        else:
+            kept.append({"scope": scope, "name": name, "value": value})
     _KEEP(connection, kept)
-    forgotten = [
-        {"at_scope": scope, "at_name": name} for (scope, name), value in batch.states.items() if value is None
-    ]
-    _FORGET(connection, forgotten)
+    if forgotten:
+        _FORGET(connection, forgotten)
 
 
 def conflict(what: str, mark: str) -> LedgerConflictError:

@@ -248,7 +248,7 @@ class Ledger(LedgerReader):
     async def _record(self, batch: Batch, *, careful: bool) -> None:
         lease, at, recorder = self._writer(), now(), self._recorder
 
-        def work(connection: Connection) -> Recorded:
+        def work(connection: Connection) -> Recorded | None:
             lease.renew(connection, at, writes=True)
             return recorder.record(connection, batch, careful=careful)
 

@@ -25,7 +25,7 @@ from vnquant.trading.positions import Position, raise_peak
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ("Portfolio",)
+__all__ = ("Portfolio", "prove")
 
 
 class Portfolio:
@@ -152,26 +152,8 @@ class Portfolio:
         UnbalancedBooksError
             If one VND is missing somewhere; names where.
         """
-        state, books = self._state, self._state.balances
-        checks = {
-            "all accounts": sum(books.values()),
-            "cash": books.get(Account.CASH, 0) - state.cash_vnd,
-            "receivable": books.get(Account.RECEIVABLE, 0) - sum(r.amount_vnd for r in state.receivables),
-            "shares at cost": books.get(Account.SHARES, 0)
-            - sum(p.cost_vnd for p in state.positions.values()),
-            "overdraft": min(state.cash_vnd, 0),
-            "short positions": sum(
-                min(parcel.quantity - 1, 0) for p in state.positions.values() for parcel in p.parcels
-            ),
-        }
-        if differences := {name: amount for name, amount in checks.items() if amount}:
-            told = ", ".join(f"{name} {amount:+,}" for name, amount in differences.items())
-            raise UnbalancedBooksError(
-                f"The books do not add up: {told} (books less what there is). The state was changed by other "
-                "means than events; rebuild it from the ledger's fills.",
-                differences=differences,
-            )
-        return books
+        prove(self._state)
+        return self._state.balances
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row a position, indexed by symbol, in order of opening."""
@@ -204,3 +186,31 @@ class Portfolio:
         coming = sum(r.amount_vnd for r in state.receivables)
         held = ", ".join(f"{p.quantity:,} {symbol}" for symbol, p in state.positions.items()) or "no shares"
         return f"Portfolio({state.cash_vnd:,} VND, {coming:,} VND receivable, {held})"
+
+
+def prove(state: PortfolioState) -> None:
+    """Prove that the balances of a portfolio's state add up and agree with what there is.
+
+    Raises
+    ------
+    UnbalancedBooksError
+        If one VND is missing somewhere; names where.
+    """
+    books = state.balances
+    checks = {
+        "all accounts": sum(books.values()),
+        "cash": books.get(Account.CASH, 0) - state.cash_vnd,
+        "receivable": books.get(Account.RECEIVABLE, 0) - sum(r.amount_vnd for r in state.receivables),
+        "shares at cost": books.get(Account.SHARES, 0) - sum(p.cost_vnd for p in state.positions.values()),
+        "overdraft": min(state.cash_vnd, 0),
+        "short positions": sum(
+            min(parcel.quantity - 1, 0) for p in state.positions.values() for parcel in p.parcels
+        ),
+    }
+    if differences := {name: amount for name, amount in checks.items() if amount}:
+        told = ", ".join(f"{name} {amount:+,}" for name, amount in differences.items())
+        raise UnbalancedBooksError(
+            f"The books do not add up: {told} (books less what there is). The state was changed by other "
+            "means than events; rebuild it from the ledger's fills.",
+            differences=differences,
+        )

@@ -10,13 +10,16 @@ are: instants as the text that `market_time_text` makes.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from operator import itemgetter
+from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, Delete, Insert, Table, TextClause, Update, insert
 from sqlalchemy.exc import IntegrityError
 
 __all__ = ("Prepared", "inserting")
+
+Row: TypeAlias = dict[str, Any]
 
 
 class Prepared:
@@ -35,14 +38,14 @@ class Prepared:
     ) -> None:
         self._statement = statement
         self._columns = None if columns is None else list(columns)
-        self._compiled: dict[str, tuple[str, tuple[str, ...]]] = {}
+        self._compiled: dict[str, tuple[str, Callable[[Row], tuple[Any, ...]]]] = {}
 
-    def __call__(self, connection: Connection, rows: Sequence[dict[str, Any]]) -> int:
+    def __call__(self, connection: Connection, rows: Sequence[Row]) -> int:
         """Run the statement for each row; return the number of rows changed, meaningful for a single one."""
         if not rows:
             return 0
-        sql, names = self._compiled.get(connection.dialect.name) or self._compile(connection)
-        values = [tuple(row[name] for name in names) for row in rows]
+        sql, values_of = self._compiled.get(connection.dialect.name) or self._compile(connection)
+        values = [values_of(row) for row in rows]
         driver: Any = connection.connection.dbapi_connection
         if not isinstance(driver, sqlite3.Connection):
             return connection.exec_driver_sql(sql, values if len(values) > 1 else values[0]).rowcount
@@ -53,10 +56,11 @@ class Prepared:
         except sqlite3.IntegrityError as exc:
             raise IntegrityError(sql, values, exc) from exc
 
-    def _compile(self, connection: Connection) -> tuple[str, tuple[str, ...]]:
+    def _compile(self, connection: Connection) -> tuple[str, Callable[[Row], tuple[Any, ...]]]:
         compiled = self._statement.compile(dialect=connection.dialect, column_keys=self._columns)
         names: Any = getattr(compiled, "positiontup", None)
-        ready = (str(compiled), tuple(names))
+        # Of a single name, `itemgetter` gives the value alone.
+        ready = (str(compiled), itemgetter(*names) if len(names) > 1 else lambda row: (row[names[0]],))
         self._compiled[connection.dialect.name] = ready
         return ready
 

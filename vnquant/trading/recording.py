@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -16,7 +16,7 @@ from vnquant.trading.journal import canonical_json
 from vnquant.trading.keeping import conflict, write_journal, write_states
 from vnquant.trading.order_events import OrderEvent, OrderFilled
 from vnquant.trading.orders import Order, apply
-from vnquant.trading.portfolio import Portfolio
+from vnquant.trading.portfolio import prove
 from vnquant.trading.prepared import Prepared, inserting
 from vnquant.trading.rows import (
     action_row,
@@ -73,7 +73,7 @@ class Recorder:
         recorded.changed = {}
         self._known = recorded
 
-    def record(self, connection: Connection, batch: Batch, *, careful: bool) -> Recorded:
+    def record(self, connection: Connection, batch: Batch, *, careful: bool) -> Recorded | None:
         """Write a batch inside the connection's transaction.
 
         Parameters
@@ -93,6 +93,15 @@ class Recorder:
         BooksError
             If the portfolio's state does not agree with the entries.
         """
+        recorded = self._known
+        if batch.steps or batch.state is not None:
+            recorded = self._move(connection, batch, careful=careful)
+        write_journal(connection, batch.entries, careful=careful)
+        write_states(connection, batch)
+        return recorded
+
+    def _move(self, connection: Connection, batch: Batch, *, careful: bool) -> Recorded:
+        """Write orders and what moved money or shares."""
         known = self._known if self._known is not None else _load(connection)
         writing = _Writing(connection, known, careful=careful)
         for what, transactions in batch.steps:
@@ -105,9 +114,8 @@ class Recorder:
             else:
                 writing.action(what, transactions)
         writing.check_books(batch.state)
-        writing.flush()
-        write_journal(connection, batch.entries, careful=careful)
-        write_states(connection, batch)
+        if batch.steps:
+            writing.flush()
         return Recorded(known.orders, writing.orders, writing.balances, writing.number)
 
 
@@ -194,13 +202,8 @@ class _Writing:
                 )
             return
         if self._moved:
-            Portfolio.from_state(state)
-        differences = {
-            account: state.balances.get(account, 0) - self.balances[account]
-            for account in Account
-            if state.balances.get(account, 0) != self.balances[account]
-        }
-        if differences:
+            prove(state)
+        if state.balances != self.balances and (differences := _differences(state.balances, self.balances)):
             told = ", ".join(f"{account} {amount:+,} VND" for account, amount in differences.items())
             raise BooksError(
                 f"The portfolio and the ledger's entries differ: {told} (portfolio less ledger). Something "
@@ -250,6 +253,11 @@ class _Writing:
         if not self._careful:
             return ()
         return self._connection.execute(select(table).where(which)).mappings().all()
+
+
+def _differences(portfolio: Mapping[Account, int], ledger: Mapping[Account, int]) -> dict[Account, int]:
+    both = {account: portfolio.get(account, 0) - ledger[account] for account in Account}
+    return {account: amount for account, amount in both.items() if amount}
 
 
 def _load(connection: Connection) -> Recorded:

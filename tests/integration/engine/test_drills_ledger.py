@@ -75,12 +75,12 @@ async def test_a_ledger_that_cannot_be_written_for_two_hours_stops_orders_and_lo
             with closing(sqlite3.connect(ledger_path)) as other:
                 (pages,) = other.execute("PRAGMA page_count").fetchone()
             ill = f"max_page_count={pages}"
-        pragmas[:] = [ill]
+        pragmas(ill)
         await asyncio.sleep(2 * 3_600)
         assert len(orchestrator.fills) <= bought + len(orchestrator.crew.trader.broker.open_orders) + 1
         assert told in last_errors(orchestrator)
         assert orchestrator.state is OrchestratorState.RUNNING
-        pragmas[:] = [well]
+        pragmas(well)
         await asyncio.sleep(2 * 3_600)  # 14:00
         assert running(orchestrator) == set(orchestrator.status().components)
         await orchestrator.stop()
@@ -117,13 +117,13 @@ async def test_a_stop_on_a_ledger_that_cannot_be_written_ends_at_once_and_the_ne
     orchestrator = AutonomousOrchestrator(street, database=ledger_path)
     await orchestrator.start()
     await asyncio.sleep(3_600)
-    pragmas[:] = ["query_only=ON"]
+    pragmas("query_only=ON")
     await asyncio.sleep(600)
     began = now()
     await orchestrator.stop()
     assert now() - began <= timedelta(milliseconds=100)
     assert orchestrator.state is OrchestratorState.STOPPED
-    pragmas[:] = ["query_only=OFF"]
+    pragmas("query_only=OFF")
     async with orchestrator:
         await asyncio.sleep(3_600)
     with suppress(LedgerError):

@@ -1,12 +1,15 @@
 """Ledgers on both databases, and a desk that trades on them."""
 
+import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
 from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import event
+from sqlalchemy.pool import Pool
 
 from vnquant.market import default_calendar
 from vnquant.runtime import ICT, MarketClock, install_clock
@@ -142,19 +145,22 @@ async def sqlite_ledger(sqlite_url: str, standing_clock: MarketClock) -> AsyncIt
 
 
 @pytest.fixture
-def pragmas() -> Iterator[list[str]]:
-    """PRAGMAs that each SQLite transaction begins with: how a test makes a disk full or read-only."""
-    wanted: list[str] = []
+def pragmas() -> Iterator[Callable[[str], None]]:
+    """Set PRAGMAs on the SQLite connections opened since: how a test makes a disk full or read-only."""
+    opened: list[sqlite3.Connection] = []
 
-    def on_begin(connection: Connection) -> None:
-        for pragma in wanted:
-            cursor = connection.connection.cursor()
-            cursor.execute(f"PRAGMA {pragma}")
-            cursor.close()
+    def on_connect(connection: Any, _record: Any) -> None:
+        if isinstance(connection, sqlite3.Connection):
+            opened.append(connection)
+
+    def execute(text: str) -> None:
+        for connection in opened:
+            with suppress(sqlite3.ProgrammingError):  # closed meanwhile
+                connection.execute(f"PRAGMA {text}")
 
     listen: Callable[..., None] = event.listen
-    listen(Engine, "begin", on_begin)
+    listen(Pool, "connect", on_connect)
     try:
-        yield wanted
+        yield execute
     finally:
-        event.remove(Engine, "begin", on_begin)
+        event.remove(Pool, "connect", on_connect)

@@ -7,7 +7,7 @@ import socket
 import sqlite3
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -95,21 +95,21 @@ async def test_a_locked_server_table_says_so_and_nothing_is_lost(
 
 
 async def test_a_full_disk_says_so_and_nothing_is_lost(
-    sqlite_ledger: Ledger, desk: Desk, pragmas: list[str], sqlite_url: str
+    pragmas: Callable[[str], None], sqlite_ledger: Ledger, desk: Desk, sqlite_url: str
 ) -> None:
     async with sqlite_ledger.batch() as batch:
         desk.opening(batch)
     before = await sqlite_ledger.ledger_digest()
     with closing(sqlite3.connect(sqlite_url.partition(":///")[2])) as other:
         (pages,) = other.execute("PRAGMA page_count").fetchone()
-    pragmas.append(f"max_page_count={pages + 2}")
+    pragmas(f"max_page_count={pages + 2}")
     batch = whole_batch(desk, "o1", weight=100_000)
     for _ in range(3):
         with pytest.raises(DatabaseFullError, match=r"no space left.*Free some space"):
             await sqlite_ledger.commit(batch)
     assert await sqlite_ledger.ledger_digest() == before
     assert await sqlite_ledger.journal() == []
-    pragmas[:] = ["max_page_count=1000000"]
+    pragmas("max_page_count=1000000")
     await sqlite_ledger.commit(batch)
     assert (await sqlite_ledger.reconcile()).fills == 1
     assert len(await sqlite_ledger.journal()) == 1
@@ -152,16 +152,16 @@ async def test_a_disk_that_is_really_full_says_so_and_nothing_is_lost(
 
 
 async def test_a_database_that_turns_read_only_says_so_and_nothing_is_lost(
-    sqlite_ledger: Ledger, desk: Desk, pragmas: list[str]
+    pragmas: Callable[[str], None], sqlite_ledger: Ledger, desk: Desk
 ) -> None:
     async with sqlite_ledger.batch() as batch:
         desk.opening(batch)
     batch = whole_batch(desk, "o1")
-    pragmas.append("query_only=ON")
+    pragmas("query_only=ON")
     with pytest.raises(DatabaseReadOnlyError, match="may not be written"):
         await sqlite_ledger.commit(batch)
     assert (await sqlite_ledger.reconcile()).orders == 0
-    pragmas[:] = ["query_only=OFF"]
+    pragmas("query_only=OFF")
     await sqlite_ledger.commit(batch)
     assert (await sqlite_ledger.reconcile()).orders == 1
 

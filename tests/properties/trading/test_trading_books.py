@@ -338,6 +338,7 @@ def test_whatever_happens_the_books_reconcile_and_nothing_is_sold_short_or_early
     )
 
 
+@pytest.mark.no_cover
 def test_long_random_lives_meet_every_kind_of_event_and_keep_their_books():
     seen: Counter[str] = Counter()
     for seed in range(4):

@@ -13,13 +13,18 @@ from vnquant.agents import (
     Hearing,
     Moment,
     Opportunity,
+    RiskDoctorAgent,
     Scores,
     ScoutAgent,
     SessionScores,
+    StockData,
     default_agents,
     discuss_opportunity,
 )
+from vnquant.agents.evidence import Bars
 from vnquant.agents.hearing import score_latest
+from vnquant.agents.latest import LastBars
+from vnquant.agents.levels import volume_profile
 from vnquant.errors import InputError, UnknownSymbolError
 from vnquant.features.indicators import rolling_mean
 from vnquant.market import OHLCV, RunningSession
@@ -181,3 +186,37 @@ def test_bad_arguments_are_refused(running):
         Hearing().discuss("FPT", moment, [])
     with pytest.raises(InputError, match="Two agents are called"):
         Hearing().discuss("FPT", moment, [BullAgent(), BullAgent()])
+
+
+class CautiousBull(BullAgent):
+    """Looks at the whole panel, as a user's own may: it says nothing of being judged by the last row."""
+
+    def score(self, panel):
+        scores = super().score(panel)
+        assert scores.score.shape == panel.shape
+        return Scores(np.minimum(scores.score, np.nanmedian(scores.score)), confidence=0.5)
+
+
+@pytest.mark.parametrize("place", [3, 5])
+@pytest.mark.parametrize("agent", [*default_agents()[:3], RiskDoctorAgent(), CautiousBull()], ids=repr)
+def test_a_stock_alone_is_judged_at_its_last_row_as_in_its_whole_history(running, place, agent):
+    moment = moment_at(running, place)
+    for symbol in SYMBOLS:
+        heard = Hearing().discuss(symbol, moment, [agent]).components[0]
+        plain = agent.signal(StockData(moment.panel, symbol))
+        assert canonical_json(heard) == canonical_json(plain)
+
+
+@pytest.mark.parametrize("rows", [321, 31])
+def test_a_volume_profile_at_the_last_row_is_that_of_the_whole_history(running, rows):
+    panel = running.panel(3).select(SYMBOLS).tail(rows)
+    for last, whole in zip(volume_profile(LastBars(panel), 60), volume_profile(Bars(panel), 60), strict=True):
+        np.testing.assert_array_equal(last, whole[-1:])
+
+
+def test_a_panel_with_gaps_has_no_last_bars(running):
+    holed = running.panel(3)
+    close = holed.close.copy()
+    close[5, 0] = np.nan
+    with pytest.raises(InputError, match="gaps"):
+        LastBars(replace(holed, close=close))

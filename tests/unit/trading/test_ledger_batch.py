@@ -69,6 +69,27 @@ def test_clearing_a_scope_forgets_what_the_batch_put_there_before() -> None:
     assert batch
 
 
+def test_of_known_keys_only_the_changes_are_written() -> None:
+    before: dict[Hashable, datetime] = {("FPT", "BUY"): AT, ("VCB", "SELL"): AT, ("HPG", "BUY"): AT}
+    now: dict[Hashable, datetime] = {
+        ("FPT", "BUY"): AT,
+        ("HPG", "BUY"): AT + timedelta(hours=2),
+        ("SSI", "BUY"): AT,
+    }
+    batch = Batch()
+    batch.recent(now, before=before)
+    assert batch.states == {
+        ("recent", '["VCB","SELL"]'): None,
+        ("recent", '["HPG","BUY"]'): '"2025-06-02T11:30:00+07:00"',
+        ("recent", '["SSI","BUY"]'): '"2025-06-02T09:30:00+07:00"',
+    }
+    assert not batch.cleared
+    whole = Batch()
+    whole.recent(now)
+    assert len(whole.states) == len(now)
+    assert whole.cleared == {"recent"}
+
+
 def test_a_transaction_has_a_row_for_each_account_that_moves() -> None:
     entries = {Account.CASH: -100, Account.FEES: 0, Account.SHARES: 100}
     rows = entry_rows(Transaction(source_id="f", at=AT, entries=entries, symbol="FPT"))
