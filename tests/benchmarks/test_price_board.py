@@ -32,7 +32,7 @@ from vnquant.ui.board_frame import encode_frame
 from vnquant.ui.price_board import PriceBoard
 
 FULL = os.environ.get("VNQUANT_BENCHMARK_SIZE") == "full"
-SECONDS = 60 if FULL else 6
+SECONDS, IDLE_S, SETTLE_S = (60, 10, 2) if FULL else (5, 2, 1)
 FPS = 10
 AT = "2025-06-05 09:30"
 HERE = Path(__file__).parent
@@ -106,21 +106,21 @@ def live(speed: float) -> dict[str, float]:
     """Show the board for some seconds in a kernel; return what it cost beyond the idle kernel."""
     with exchange(speed) as url, kernel() as client:
         run(client, "import json\nfrom board_kernel import *")
-        idle, _ = run(client, f"print(json.dumps(await cpu_of({min(SECONDS, 10)})))")
+        idle, _ = run(client, f"print(json.dumps(await cpu_of({IDLE_S})))")
         comm, _ = run(
             client,
             f"board, client = open_board({url!r}, {AT + '+07:00'!r}, {speed}, {FPS})\n"
             "print(json.dumps(board.widget.comm.comm_id))",
         )
         view_appears(client, comm)
-        run(client, "await asyncio.sleep(2)")
+        run(client, f"await asyncio.sleep({SETTLE_S})")
         spent, sizes = run(client, f"print(json.dumps(await cpu_of({SECONDS})))", timeout_s=SECONDS + 60)
         state, _ = run(client, "print(json.dumps([board.state.polls, board.state.failures]))")
         assert state[1] == 0
         run(client, "await board.aclose(); await client.aclose()")
     return {
         "frames_per_s": len(sizes) / SECONDS,
-        "kernel_cpu_pct": 100 * (spent["cpu_s"] / SECONDS - idle["cpu_s"] / min(SECONDS, 10)),
+        "kernel_cpu_pct": 100 * (spent["cpu_s"] / SECONDS - idle["cpu_s"] / IDLE_S),
         "largest_frame_kb": max(sizes) / 1024,
         "mean_frame_kb": sum(sizes) / len(sizes) / 1024,
         "memory_growth_kb": spent["growth_kb"],

@@ -10,12 +10,16 @@ import subprocess
 import sys
 import tempfile
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import nbformat
 from playwright.sync_api import Browser, Page, expect
 
+ROOT = Path(__file__).parents[2]
+ARTIFACTS = ROOT / "artifacts"
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 CHROMIUM_ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -35,6 +39,27 @@ RUN_ALL = """async () => {
     await jupyterapp.shell.currentWidget.context.sessionContext.ready;
     await jupyterapp.commands.execute('notebook:run-all-cells')
 }"""
+
+
+STOP_KERNELS = "async () => { await jupyterapp.serviceManager.sessions.shutdownAll() }"
+
+
+@dataclass(frozen=True)
+class Site:
+    """A JupyterLab server: its address, and the folder that it serves."""
+
+    base: str
+    root: Path
+
+    def folder(self, name: str) -> Path:
+        """Return a new folder, in which the kernel of a notebook there works."""
+        folder = self.root / name
+        folder.mkdir()
+        return folder
+
+    def path(self, notebook: Path) -> str:
+        """Return by which path JupyterLab knows a notebook."""
+        return notebook.relative_to(self.root).as_posix()
 
 
 @dataclass
@@ -107,6 +132,17 @@ def open_notebook(browser: Browser, base: str, name: str) -> tuple[Page, Watch]:
     return page, watch
 
 
+@contextlib.contextmanager
+def opened_notebook(browser: Browser, site: Site, notebook: Path) -> Iterator[tuple[Page, Watch]]:
+    """Open a notebook that a server has, and end its kernel afterwards."""
+    page, watch = open_notebook(browser, site.base, site.path(notebook))
+    try:
+        yield page, watch
+    finally:
+        page.evaluate(STOP_KERNELS)
+        page.close()
+
+
 def run_all_cells(page: Page, cells: int, *, timeout_s: float = 180) -> None:
     """Run the notebook to its last code cell; `cells` is counted from the file, since the DOM is lazy."""
     page.evaluate(RUN_ALL)
@@ -126,6 +162,19 @@ def reopen_notebook(page: Page, name: str) -> None:
     """Open a notebook whose kernel runs, and wait until it is connected."""
     page.evaluate("path => { jupyterapp.commands.execute('docmanager:open', { path }) }", name)
     page.wait_for_function(KERNEL_IS_IDLE, timeout=60_000)
+
+
+def write_notebook(notebook: Path, sources: Sequence[str]) -> None:
+    """Write a notebook with these code cells."""
+    kernel = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
+    cells = [nbformat.v4.new_code_cell(source) for source in sources]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel}), notebook)
+
+
+def picture(name: str) -> Path:
+    """Return where a picture of a test goes."""
+    ARTIFACTS.mkdir(exist_ok=True)
+    return ARTIFACTS / f"{name}.png"
 
 
 def copy_without_outputs(notebook: Path, folder: Path) -> int:

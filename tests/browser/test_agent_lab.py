@@ -1,38 +1,26 @@
 """The agent's lab as a person uses it: JupyterLab in Chromium, a slider under the arrow keys, undo."""
 
 import json
-import os
-import shutil
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-import nbformat
 import pytest
+from playwright.sync_api import Browser, Page, expect
 
-ROOT = Path(__file__).parents[2]
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
-if CHROMIUM is None:
-    if os.environ.get("CI"):
-        raise RuntimeError("CI must have Chromium; .ci/run installs it")
-    pytest.skip("no Chromium on this machine: install it, or set CHROMIUM", allow_module_level=True)
-
-from playwright.sync_api import Browser, Page, expect, sync_playwright  # noqa: E402
-
-sys.path.insert(0, str(Path(__file__).parent))
-from lab import (  # noqa: E402
-    CHROMIUM_ARGUMENTS,
+from tests.browser.lab import (
     KERNEL_IS_IDLE,
+    Site,
     close_notebook,
-    lab_server,
-    open_notebook,
+    opened_notebook,
+    picture,
     reopen_notebook,
     run_all_cells,
+    write_notebook,
 )
 
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
+
+NOTEBOOK = "agent_lab/lab.ipynb"
 CELLS = (
     # A predictor that trains in a moment: what is tested is the lab.
     (
@@ -64,29 +52,16 @@ TASKS = ["lab:bull:guard", "lab:bull:live", "lab:bull:settings", "lab:bull:watch
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
-        yield launched
-        launched.close()
-
-
-@pytest.fixture(scope="module")
-def lab(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+def lab(browser: Browser, site: Site) -> Iterator[Page]:
     """A notebook that shows the lab of an agent; the tests below use it one after the other."""
-    folder = tmp_path_factory.mktemp("lab")
-    kernel = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
-    cells = [nbformat.v4.new_code_cell(source) for source in CELLS]
-    document = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
-    nbformat.write(document, folder / "lab.ipynb")
-    with lab_server(folder, VNQUANT_CACHE_DIR=str(folder / "cache")) as base:
-        page, watch = open_notebook(browser, base, "lab.ipynb")
+    notebook = site.folder("agent_lab") / "lab.ipynb"
+    write_notebook(notebook, CELLS)
+    with opened_notebook(browser, site, notebook) as (page, watch):
         page.on("console", lambda said: watch.errors.append(said.text) if said.type == "error" else None)
         run_all_cells(page, len(CELLS))
         yield page
         assert watch.errors == []
         assert watch.outside == set()
-        page.close()
 
 
 def told(page: Page) -> Any:
@@ -114,11 +89,9 @@ def score_now(page: Page) -> list[float]:
     )
 
 
-def picture(page: Page, name: str) -> None:
-    artifacts = ROOT / "artifacts"
-    artifacts.mkdir(exist_ok=True)
+def photograph(page: Page, name: str) -> None:
     page.locator(".jp-OutputArea-output .vnq-lab-title").first.scroll_into_view_if_needed()
-    page.screenshot(path=artifacts / f"{name}.png")
+    page.screenshot(path=picture(name))
 
 
 def test_an_arrow_key_on_a_slider_changes_figure_and_numbers_and_undo_takes_it_back(lab: Page) -> None:
@@ -128,7 +101,7 @@ def test_an_arrow_key_on_a_slider_changes_figure_and_numbers_and_undo_takes_it_b
     expect(page.locator(".vnq-lab-badge")).to_contain_text("no look-ahead", timeout=30_000)
     expect(page.locator(".vnq-lab-tries")).to_have_text("1 setting tried")
     numbers, score = table.inner_text(), score_now(page)
-    picture(page, "agent_lab_opened")
+    photograph(page, "agent_lab_opened")
 
     slider = page.locator(".widget-slider", has_text="momentum days")
     readout = slider.locator(".widget-readout")
@@ -144,7 +117,7 @@ def test_an_arrow_key_on_a_slider_changes_figure_and_numbers_and_undo_takes_it_b
     )
     assert table.inner_text() != numbers
     expect(page.locator(".vnq-lab-badge")).to_contain_text("no look-ahead", timeout=30_000)
-    picture(page, "agent_lab_turned")
+    photograph(page, "agent_lab_turned")
 
     page.get_by_role("button", name="Undo").click()
     expect(readout).to_have_text("20")
@@ -165,7 +138,7 @@ def test_a_closed_notebook_is_not_served_and_a_reopened_one_has_a_live_lab(lab: 
         close_notebook(lab)
         expect(lab.locator(".vnq-lab-table")).to_have_count(0)
         lab.wait_for_timeout(closed_ms)
-        reopen_notebook(lab, "lab.ipynb")
+        reopen_notebook(lab, NOTEBOOK)
         readout = lab.locator(".widget-slider", has_text="momentum days").locator(".widget-readout")
         expect(readout).to_have_text("20", timeout=60_000)
         lab.wait_for_function(f"drawn => ({FIGURE})() === drawn", arg=drawn)
@@ -175,4 +148,4 @@ def test_a_closed_notebook_is_not_served_and_a_reopened_one_has_a_live_lab(lab: 
         turn(lab, "momentum days", "ArrowLeft", 4)
         expect(readout).to_have_text("20")
     lab.wait_for_function(f"drawn => ({FIGURE})() === drawn", arg=drawn)
-    picture(lab, "agent_lab_reopened")
+    photograph(lab, "agent_lab_reopened")

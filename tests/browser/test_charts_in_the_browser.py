@@ -1,14 +1,9 @@
 """Charts in a real JupyterLab: range buttons, both themes, the live bar, and the cancel button of a bar."""
 
-import json
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
-from tests.browser.lab import CHROMIUM_ARGUMENTS, lab_server, open_notebook
-from tests.browser.test_notebooks_in_the_browser import CHROMIUM, ROOT
+from tests.browser.lab import Site, opened_notebook, picture, write_notebook
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
@@ -30,39 +25,21 @@ with ProgressBar("Counting", unit="sheep") as bar:
 )
 RUN_ALL = "() => { jupyterapp.commands.execute('notebook:run-all-cells') }"
 DARK = "jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})"
+LIGHT = DARK.replace("Dark", "Light")
 VOLUME = "e => e.data.find(t => t.name === 'volume today').y[0]"
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
-        yield launched
-        launched.close()
-
-
-def notebook() -> dict[str, object]:
-    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    cell = {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None}
-    cells = [cell | {"id": f"cell-{k}", "source": source} for k, source in enumerate(CELLS)]
-    return {"cells": cells, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
-
-
-def test_charts_zoom_follow_the_theme_and_move_and_a_bar_is_cancelled(
-    browser: Browser, tmp_path: Path
-) -> None:
-    (tmp_path / "charts.ipynb").write_text(json.dumps(notebook()), encoding="utf-8")
-    artifacts = ROOT / "artifacts"
-    artifacts.mkdir(exist_ok=True)
-    with lab_server(tmp_path, VNQUANT_CACHE_DIR=str(tmp_path / "cache")) as base:
-        page, watch = open_notebook(browser, base, "charts.ipynb")
+def test_charts_zoom_follow_the_theme_and_move_and_a_bar_is_cancelled(browser: Browser, site: Site) -> None:
+    notebook = site.folder("charts") / "charts.ipynb"
+    write_notebook(notebook, CELLS)
+    with opened_notebook(browser, site, notebook) as (page, watch):
         page.set_viewport_size({"width": 1300, "height": 2400})
         page.evaluate(RUN_ALL)
         cancel = page.locator("button.jupyter-button", has_text="Cancel")
         cancel.wait_for(timeout=120_000)
         charts = page.locator(".js-plotly-plot")
         assert charts.count() == 3
-        page.screenshot(path=artifacts / "charts-light.png")
+        page.screenshot(path=picture("charts-light"))
 
         # A month: all three parts show its sessions, and the prices fill their part.
         page.locator(".updatemenu-button", has_text="1M").click()
@@ -84,13 +61,13 @@ def test_charts_zoom_follow_the_theme_and_move_and_a_bar_is_cancelled(
 
         page.evaluate(DARK)
         page.wait_for_timeout(1000)
-        page.screenshot(path=artifacts / "charts-dark.png")
+        page.screenshot(path=picture("charts-dark"))
         for k in range(3):
             assert charts.nth(k).evaluate("e => e._fullLayout.paper_bgcolor") == "rgba(0,0,0,0)"
+        page.evaluate(LIGHT)  # a setting of the server, which has other notebooks
 
         cancel.click()
         page.get_by_text("Counting was cancelled by its button").first.wait_for()
         cancel.wait_for(state="detached")
         assert watch.errors == []
         assert watch.outside == set()
-        page.close()

@@ -1,41 +1,29 @@
 """The control panel in JupyterLab: its buttons by mouse and by keyboard, and what it shows meanwhile."""
 
-import os
-import shutil
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
-import nbformat
 import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
 
-ROOT = Path(__file__).parents[2]
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
-if CHROMIUM is None:
-    if os.environ.get("CI"):
-        raise RuntimeError("CI must have Chromium; .ci/run installs it")
-    pytest.skip("no Chromium on this machine: install it, or set CHROMIUM", allow_module_level=True)
-
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright  # noqa: E402
-
-sys.path.insert(0, str(Path(__file__).parent))
-from lab import (  # noqa: E402
-    CHROMIUM_ARGUMENTS,
+from tests.browser.lab import (
+    Site,
     Watch,
     close_notebook,
-    lab_server,
-    open_notebook,
+    opened_notebook,
+    picture,
     reopen_notebook,
     run_all_cells,
+    write_notebook,
 )
 
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+
+NOTEBOOK = "control_panel/panel.ipynb"
 OPEN = """
 from sklearn.linear_model import Ridge
 from vnquant import Workbench
 bench = await Workbench.open(
-    at="2025-06-05 10:00", speed=60, predictor=Ridge(alpha=1000.0), database="ledger.db"
+    at="2025-06-05 10:00", speed=60, predictor=Ridge(alpha=1000.0), database="ledger.db", progress=False
 )
 _ = await bench.prepare()
 """
@@ -65,38 +53,22 @@ INTERRUPT = """async () => {
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
-        yield launched
-        launched.close()
-
-
-@pytest.fixture(scope="module")
-def lab(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Page, Watch]]:
-    folder = tmp_path_factory.mktemp("lab")
-    notebook = nbformat.v4.new_notebook(
-        cells=[nbformat.v4.new_code_cell(source) for source in (OPEN, SHOW, "1 + 1", "1 + 1")],
-        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
-    )
-    nbformat.write(notebook, folder / "panel.ipynb")
-    cache = os.environ.get("VNQUANT_CACHE_DIR") or str(folder / "cache")
-    with lab_server(folder, VNQUANT_CACHE_DIR=cache, VNQUANT_PROGRESS="false") as base:
-        page, watch = open_notebook(browser, base, "panel.ipynb")
+def lab(browser: Browser, site: Site) -> Iterator[tuple[Page, Watch]]:
+    notebook = site.folder("control_panel") / "panel.ipynb"
+    cells = (OPEN, SHOW, "1 + 1", "1 + 1")
+    write_notebook(notebook, cells)
+    with opened_notebook(browser, site, notebook) as (page, watch):
         page.on("console", lambda said: watch.errors.append(said.text) if said.type == "error" else None)
-        run_all_cells(page, 4)
+        run_all_cells(page, len(cells))
         yield page, watch
-        page.close()
 
 
 def panel_in(page: Page) -> Locator:
     return page.locator(".vnq-panel").last
 
 
-def picture(page: Page, name: str) -> None:
-    artifacts = ROOT / "artifacts"
-    artifacts.mkdir(exist_ok=True)
-    panel_in(page).screenshot(path=artifacts / f"control_panel_{name}.png")
+def photograph(page: Page, name: str) -> None:
+    panel_in(page).screenshot(path=picture(f"control_panel_{name}"))
 
 
 def prompt(page: Page, cell: int) -> Locator:
@@ -149,7 +121,7 @@ def test_the_orchestrator_is_started_paused_resumed_and_cancelled_by_its_buttons
     expect(state).to_contain_text("new")
     expect(button["Start"]).to_be_enabled()
     expect(cancel).to_be_disabled()
-    picture(page, "new")
+    photograph(page, "new")
 
     button["Start"].dblclick()
     expect(state).to_contain_text("running")
@@ -161,8 +133,8 @@ def test_the_orchestrator_is_started_paused_resumed_and_cancelled_by_its_buttons
     clock = panel.locator(".vnq-time")
     before = clock.text_content()
     expect(clock).not_to_have_text(before or "")
-    page.wait_for_timeout(15_000)  # a quarter of an hour of the market, for the picture
-    picture(page, "running")
+    page.wait_for_timeout(3_000)  # three minutes of the market, for the picture
+    photograph(page, "running")
 
     button["Pause"].click()
     expect(state).to_contain_text("paused")
@@ -181,7 +153,7 @@ def test_the_orchestrator_is_started_paused_resumed_and_cancelled_by_its_buttons
 
     cancel.dblclick()
     expect(state).to_contain_text("stopped")
-    picture(page, "stopped")
+    photograph(page, "stopped")
     assert result_of(page, TASKS) == "[]"
     expect(panel.get_by_role("alert")).to_be_hidden()
     assert_nothing_went_wrong(page, watch)
@@ -263,7 +235,7 @@ def test_a_closed_notebook_is_not_served_and_a_reopened_one_has_a_live_panel(lab
         close_notebook(page)
         expect(page.locator(".vnq-panel")).to_have_count(0)
         page.wait_for_timeout(closed_ms)
-        reopen_notebook(page, "panel.ipynb")
+        reopen_notebook(page, NOTEBOOK)
         expect(panel_in(page).get_by_role("status")).to_contain_text("running", timeout=60_000)
         clock = panel_in(page).locator(".vnq-time")
         before = clock.text_content()

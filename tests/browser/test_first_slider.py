@@ -1,28 +1,21 @@
 """A stopwatch beside a new user: from starting JupyterLab to a changed slider, nothing trained before."""
 
 import json
-import os
-import shutil
-import sys
 import time
-from pathlib import Path
 
-import nbformat
 import pytest
+from playwright.sync_api import expect, sync_playwright
 
-ROOT = Path(__file__).parents[2]
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+from tests.browser.lab import (
+    CHROMIUM,
+    CHROMIUM_ARGUMENTS,
+    lab_server,
+    open_notebook,
+    run_all_cells,
+    write_notebook,
+)
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
-if CHROMIUM is None:
-    if os.environ.get("CI"):
-        raise RuntimeError("CI must have Chromium; .ci/run installs it")
-    pytest.skip("no Chromium on this machine: install it, or set CHROMIUM", allow_module_level=True)
-
-from playwright.sync_api import expect, sync_playwright  # noqa: E402
-
-sys.path.insert(0, str(Path(__file__).parent))
-from lab import CHROMIUM_ARGUMENTS, lab_server, open_notebook, run_all_cells  # noqa: E402
 
 # What the README tells a new user to type, and no more.
 CELLS = (
@@ -34,10 +27,7 @@ CELLS = (
 
 
 def test_a_new_user_changes_a_slider_within_ten_cells(tmp_path):
-    kernel = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
-    cells = [nbformat.v4.new_code_cell(source) for source in CELLS]
-    document = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
-    nbformat.write(document, tmp_path / "first.ipynb")
+    write_notebook(tmp_path / "first.ipynb", CELLS)
     laps = {}
     began_s = time.monotonic()
     with sync_playwright() as playwright, lab_server(tmp_path, VNQUANT_CACHE_DIR=str(tmp_path / "c")) as base:

@@ -1,28 +1,15 @@
 """The live page in Chromium."""
 
 import contextlib
-import os
-import shutil
-import sys
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
+from playwright.async_api import Page, async_playwright, expect
 
+from tests.browser.lab import CHROMIUM, CHROMIUM_ARGUMENTS
 from vnquant.web import BroadcastConfig, Broadcaster
 
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
-if CHROMIUM is None:
-    if os.environ.get("CI"):
-        raise RuntimeError("CI must have Chromium; .ci/run installs it")
-    pytest.skip("no Chromium on this machine: install it, or set CHROMIUM", allow_module_level=True)
-
-from playwright.async_api import Page, async_playwright, expect  # noqa: E402
-
-sys.path.insert(0, str(Path(__file__).parent))
-from lab import CHROMIUM_ARGUMENTS  # noqa: E402
 
 
 @contextlib.asynccontextmanager

@@ -1,40 +1,28 @@
 """The live price board and the heatmap in JupyterLab, over an exchange where a minute lasts a second."""
 
 import json
-import os
 import re
-import shutil
-import sys
 from collections.abc import Iterator
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect
 
-ROOT = Path(__file__).parents[2]
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
-if CHROMIUM is None:
-    if os.environ.get("CI"):
-        raise RuntimeError("CI must have Chromium; .ci/run installs it")
-    pytest.skip("no Chromium on this machine: install it, or set CHROMIUM", allow_module_level=True)
-
-import nbformat  # noqa: E402
-from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect, sync_playwright  # noqa: E402
-
-sys.path.insert(0, str(Path(__file__).parent))
-from lab import (  # noqa: E402
-    CHROMIUM_ARGUMENTS,
+from tests.browser.lab import (
     KERNEL_IS_IDLE,
+    Site,
     Watch,
     close_notebook,
-    lab_server,
-    open_notebook,
+    opened_notebook,
+    picture,
     reopen_notebook,
+    write_notebook,
 )
 
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
+
+NOTEBOOK = "price_board/board.ipynb"
 OPEN = """
 from vnquant import Workbench
 import json
@@ -106,29 +94,17 @@ class Lab:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
-        yield launched
-        launched.close()
-
-
-@pytest.fixture(scope="module")
-def lab(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+def lab(browser: Browser, site: Site) -> Iterator[Lab]:
     """A notebook whose board runs; the tests below use it one after the other."""
-    folder = tmp_path_factory.mktemp("board")
-    document = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in CELLS])
-    document.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    nbformat.write(document, folder / "board.ipynb")
-    (ROOT / "artifacts").mkdir(exist_ok=True)
-    with lab_server(folder, VNQUANT_CACHE_DIR=str(folder / "cache")) as base:
-        opened = Lab(*open_notebook(browser, base, "board.ipynb"))
+    notebook = site.folder("price_board") / "board.ipynb"
+    write_notebook(notebook, CELLS)
+    with opened_notebook(browser, site, notebook) as (page, watch):
+        opened = Lab(page, watch)
         opened.run(1)
         opened.expect_alive()
         yield opened
-        assert opened.watch.errors == []
-        assert opened.watch.outside == set()
-        opened.page.close()
+        assert watch.errors == []
+        assert watch.outside == set()
 
 
 def test_it_shows_102_rows_that_flash_and_the_page_stays_fluid(lab: Lab) -> None:
@@ -137,7 +113,7 @@ def test_it_shows_102_rows_that_flash_and_the_page_stays_fluid(lab: Lab) -> None
     frames = lab.page.evaluate(FRAMES_A_SECOND, 5)
     print(f"\nframes a second at 10 boards a second: {frames:.1f}")
     assert frames >= 30
-    lab.board.screenshot(path=ROOT / "artifacts" / "price_board_light.png")
+    lab.board.screenshot(path=picture("price_board_light"))
 
 
 def test_headings_sort_by_click_and_by_keyboard(lab: Lab) -> None:
@@ -240,7 +216,7 @@ def test_the_dark_theme_is_followed(lab: Lab) -> None:
     lab.page.wait_for_function("document.body.dataset.jpThemeLight === 'false'")
     lab.page.wait_for_timeout(500)
     assert lab.board.evaluate("b => getComputedStyle(b).backgroundColor") != light
-    lab.board.screenshot(path=ROOT / "artifacts" / "price_board_dark.png")
+    lab.board.screenshot(path=picture("price_board_dark"))
     lab.command("apputils:change-theme", theme="JupyterLab Light")
     lab.page.wait_for_function("document.body.dataset.jpThemeLight === 'true'")
 
@@ -261,7 +237,7 @@ def test_a_closed_and_reopened_notebook_has_a_live_board(lab: Lab) -> None:
     close_notebook(lab.page)
     expect(lab.board).to_have_count(0)
     lab.page.wait_for_timeout(STILL_MS)
-    reopen_notebook(lab.page, "board.ipynb")
+    reopen_notebook(lab.page, NOTEBOOK)
     lab.expect_alive()
     assert lab.value(3) is True
 
@@ -277,10 +253,10 @@ def test_the_heatmap_is_drawn_and_moves_also_in_a_reopened_notebook(lab: Lab) ->
     close_notebook(lab.page)
     expect(drawn).to_have_count(0)
     lab.page.wait_for_timeout(STILL_MS)
-    reopen_notebook(lab.page, "board.ipynb")
+    reopen_notebook(lab.page, NOTEBOOK)
     before = title.text_content() or ""
     expect(title).not_to_have_text(before, timeout=15_000)
-    drawn.screenshot(path=ROOT / "artifacts" / "heatmap.png")
+    drawn.screenshot(path=picture("heatmap"))
 
 
 def test_a_board_shown_twice_is_right_in_both_places(lab: Lab) -> None:
