@@ -217,7 +217,7 @@ class _Line:
 
 def _cells(bars: Bars, x: FloatArray | float) -> FloatArray | float:
     cells = bars.cells(x)
-    return np.asarray(cells, dtype=np.float64) if isinstance(cells, np.ndarray) else float(cells)
+    return cells if isinstance(cells, np.ndarray) else float(cells)
 
 
 def _at(cells: FloatArray | float, row: int, column: int) -> float:
