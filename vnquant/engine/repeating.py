@@ -102,13 +102,17 @@ class Repeater:
             self._at_once.discard(stage)
             if hours.contain(now(), self._calendar):
                 await work_in_turn()
-        async for _ in self.schedule(hours, every_s, not_before=self._not_before.get(stage)):
+        # Where those of an earlier stage begin first, those of a later one seldom have to wait for them.
+        rounds = self.schedule(hours, every_s, not_before=self._not_before.get(stage), rank=stage)
+        async for _ in rounds:
             await work_in_turn()
 
-    def schedule(self, hours: Hours, every_s: float, *, not_before: datetime | None = None) -> Schedule:
+    def schedule(
+        self, hours: Hours, every_s: float, *, not_before: datetime | None = None, rank: int = 0
+    ) -> Schedule:
         """Return the schedule of a grid."""
         sessions = on_grid(hours, every_s, self._calendar, is_frozen=self._is_frozen, not_before=not_before)
-        return Schedule(every_s, sessions=sessions)
+        return Schedule(every_s, sessions=sessions, rank=rank)
 
     async def _attempt(self, name: str, work: Work) -> None:
         """Run one round; that somebody outside does not answer is told, and the next one tries again."""

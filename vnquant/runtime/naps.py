@@ -42,6 +42,8 @@ class Nap:
         Time of the loop.
     nappers : set of Nap
         Where it stands while it waits.
+    rank : int
+        Of several that end at one instant, those of lower rank end first.
     """
 
     # The underscored names are those that a task looks for in what it awaits, and a loop in its timers.
@@ -56,6 +58,7 @@ class Nap:
         "_nappers",
         "_outcome",
         "_scheduled",
+        "rank",
         "when_s",
     )
 
@@ -65,8 +68,9 @@ class Nap:
     _context: contextvars.Context
     _scheduled: bool
 
-    def __init__(self, loop: NapLoop, when_s: float, nappers: set[Any]) -> None:
+    def __init__(self, loop: NapLoop, when_s: float, nappers: set[Any], rank: int = 0) -> None:
         self.when_s = when_s
+        self.rank = rank
         self._loop = loop
         self._nappers = nappers
         self._outcome: bool | BaseException = True
@@ -131,7 +135,7 @@ class Alarm:
         Called at the time set.
     """
 
-    __slots__ = ("_args", "_callback", "_cancelled", "_context", "_loop", "_scheduled", "when_s")
+    __slots__ = ("_args", "_callback", "_cancelled", "_context", "_loop", "_scheduled", "rank", "when_s")
 
     def __init__(self, loop: NapLoop, callback: Callable[[], object]) -> None:
         self._loop = loop
@@ -139,7 +143,7 @@ class Alarm:
         self._args: tuple[Any, ...] = ()
         self._context = contextvars.copy_context()
         self._cancelled = self._scheduled = False
-        self.when_s = 0.0
+        self.when_s, self.rank = 0.0, 0
 
     def set(self, when_s: float) -> None:
         """Set it; it must not be set already."""

@@ -74,6 +74,8 @@ class Schedule:
         grid stays, or one is run at once and the grid begins anew with it.
     immediate : bool
         Whether the first round comes at once, if in session, or after the first interval.
+    rank : int
+        On virtual time, of rounds that fall due at one instant those of lower rank begin first.
 
     Examples
     --------
@@ -90,6 +92,7 @@ class Schedule:
         sessions: Sessions | None = None,
         on_overrun: Overrun = "skip",
         immediate: bool = True,
+        rank: int = 0,
     ) -> None:
         if not 0 < interval_s < math.inf:
             raise ParameterError(
@@ -106,6 +109,7 @@ class Schedule:
         self._sessions = sessions
         self._on_overrun = on_overrun
         self._immediate = immediate
+        self.rank = rank
         self._due: datetime | None = None
         self._closes: datetime | None = None
         self._grid: _Grid | None = None
@@ -121,18 +125,14 @@ class Schedule:
 
     def __anext__(self) -> Awaitable[Tick]:
         """Wait for the next round; end after the last session."""
-        loop, grid = asyncio.get_running_loop(), self._grid
+        grid = self._grid
         # As below, for who waits half a million times: what is awaited is the loop's own timer.
-        if (
-            grid is not None
-            and self._given
-            and isinstance(loop, NapLoop)
-            and loop.market_clock is grid.clock
-            and grid.clock.times_set == grid.times_set
-            and (next_s := grid.next_s()) > (now_s := loop.time())
-            and (self._closes is None or grid.next_due < self._closes)
-        ):
-            self._due, self._given = grid.next_due, False
+        if grid is not None and self._given and grid.loop is not None and grid.holds():
+            loop, next_s = grid.loop, grid.next_s()
+            now_s, due = loop.time(), grid.next_due
+            if next_s <= now_s or (self._closes is not None and due >= self._closes):
+                return self._next()
+            self._due, self._given = due, False
             heart = current_heart()
             if heart is not None:
                 heart.beat(next_s - now_s)
@@ -159,7 +159,7 @@ class Schedule:
                 grid is not None
                 and clock is grid.clock
                 and self._given
-                and clock.times_set == grid.times_set
+                and grid.holds()
                 and (next_s := grid.next_s()) >= loop.time()
                 and (self._closes is None or grid.next_due < self._closes)
             ):
@@ -287,7 +287,7 @@ class _Round(Nap):
     __slots__ = ("_grid", "_schedule")
 
     def __init__(self, loop: NapLoop, when_s: float, grid: _Grid, schedule: Schedule) -> None:
-        super().__init__(loop, when_s, grid.clock.nappers)
+        super().__init__(loop, when_s, grid.clock.nappers, schedule.rank)
         self._grid = grid
         self._schedule = schedule
 
@@ -306,16 +306,24 @@ class _Grid:
     much again.
     """
 
-    __slots__ = ("_interval", "_number", "_start_s", "_step_s", "clock", "next_due", "times_set")
+    __slots__ = ("_interval", "_number", "_start_s", "_step_s", "_times_set", "clock", "loop", "next_due")
 
     def __init__(self, clock: MarketClock, start_s: float, start: datetime, interval: timedelta) -> None:
+        loop = asyncio.get_running_loop()
+        self.loop = loop if isinstance(loop, NapLoop) else None
         self.clock = clock
-        self.times_set = clock.times_set
+        self._times_set = clock.times_set
         self._start_s = start_s
         self._step_s = interval.total_seconds() / clock.speed
         self._interval = interval
         self._number = 1
         self.next_due = start + interval
+
+    def holds(self) -> bool:
+        """Whether the clock was not set since, on the loop that this was made on."""
+        return self._times_set == self.clock.times_set and (
+            self.loop is None or self.loop.market_clock is self.clock
+        )
 
     def next_s(self) -> float:
         """Return the loop time of the next round; a product, since a sum of steps would drift."""

@@ -30,6 +30,7 @@ _RESOLUTION_S = 1e-6
 _LONG_HOLD_S = 30.0  # real seconds without any news after which the log says what holds the clock
 _CANCELLED_KEPT = 100  # cancelled timers that may lie about
 _TURNS_A_POLL = 64  # turns of a busy loop without descriptors between two looks at the wake-up socket
+_RANK = 1 << 48  # more than timers are ever set
 _TURNS_A_WARNING = 2_000_000  # turns at one instant after which the log says who keeps the loop busy
 
 _Ready = list[tuple[selectors.SelectorKey, int]]
@@ -107,7 +108,7 @@ class VirtualTimeLoop(SelectorLoop, NapLoop):
     def take_timer(self, timer: Nap | Alarm) -> None:
         """Put a nap or an alarm among the timers."""
         self._timers_set += 1
-        heapq.heappush(self._timers, (timer.when_s, self._timers_set, timer))
+        heapq.heappush(self._timers, (timer.when_s, timer.rank * _RANK + self._timers_set, timer))
         timer._scheduled = True
 
     def call_soon(  # type: ignore[override]

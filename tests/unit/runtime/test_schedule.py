@@ -224,3 +224,25 @@ async def test_unusable_schedules_are_refused():
         Schedule(60, on_overrun="pile_up")
     with pytest.raises(StateError, match="closed before"):
         await anext(Schedule(60, sessions=lambda when: (when, when)))
+
+
+async def test_of_rounds_due_at_one_instant_those_of_lower_rank_begin_first():
+    begun = []
+
+    async def rounds(name: str, every_s: float, rank: int) -> None:
+        async for tick in Schedule(every_s, rank=rank):
+            begun.append((tick.due, rank, name))
+            if tick.due >= began + timedelta(hours=1):
+                break
+
+    began = now()
+    async with asyncio.TaskGroup() as group:
+        for name, every_s, rank in (("news", 300.0, 3), ("model", 180.0, 2), ("positions", 60.0, 1)):
+            group.create_task(rounds(name, every_s, rank))
+    later = [one for one in begun if one[0] > began]
+    assert later == sorted(later)
+    assert {name for due, _, name in later if due == began + timedelta(minutes=15)} == {
+        "news",
+        "model",
+        "positions",
+    }
