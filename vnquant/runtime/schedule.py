@@ -8,12 +8,11 @@ from collections.abc import Awaitable, Callable, Generator
 from datetime import datetime, timedelta
 from typing import Any, Literal, Self, TypeVar
 
-import msgspec
-
 from vnquant.errors import ParameterError, StateError
 from vnquant.runtime.clock import MarketClock, installed_clock, now
 from vnquant.runtime.heartbeat import beat, current_heart
 from vnquant.runtime.naps import Nap, NapLoop
+from vnquant.runtime.ticks import Grid, ScheduleStatistics, Tick
 
 __all__ = ("Overrun", "Schedule", "ScheduleStatistics", "Sessions", "Tick")
 
@@ -29,28 +28,6 @@ Sessions = Callable[[datetime], tuple[datetime, datetime] | None]
 _SHORTEST_WAIT_S = 1e-5
 # Without an installed clock, time is the wall clock's, which may be set and go on while the machine sleeps.
 _WALL_LOOK_S = 30.0
-
-
-class Tick(msgspec.Struct, frozen=True):
-    """The beginning of one round."""
-
-    number: int
-    """Counts from 0."""
-    due: datetime
-    """Market time at which it was to begin."""
-    skipped: int
-    """Rounds left out just before this one, because the round before them took too long."""
-
-
-class ScheduleStatistics(msgspec.Struct, frozen=True, kw_only=True):
-    """A schedule's counters at one instant."""
-
-    ticks: int
-    skipped: int
-    late_s: float
-    """Market seconds by which the last round began late."""
-    next_due: datetime | None
-    """Market time of the next round; None before the first is planned, and on a frozen clock."""
 
 
 class Schedule:
@@ -112,7 +89,7 @@ class Schedule:
         self.rank = rank
         self._due: datetime | None = None
         self._closes: datetime | None = None
-        self._grid: _Grid | None = None
+        self._grid: Grid | None = None
         self._frozen_due_s: float | None = None
         self._given = False
         self._skipped_before_next = 0
@@ -139,13 +116,13 @@ class Schedule:
             return _Round(loop, next_s, grid, self)
         return self._next()
 
-    def _round_begins(self, grid: _Grid) -> Tick:
+    def _round_begins(self, grid: Grid) -> Tick:
         number, skipped, due = self._ticks, self._skipped_before_next, grid.advance()
         self._given, self._late_s = True, 0.0
         self._ticks, self._skipped_before_next = number + 1, 0
         return Tick(number, due, skipped)
 
-    async def _next_after_set(self, grid: _Grid) -> Tick:
+    async def _next_after_set(self, grid: Grid) -> Tick:
         """Plan anew: the clock was set while this waited for the grid's next round."""
         self._plan(min(grid.next_due, now() + self._interval))
         return await self._next()
@@ -206,7 +183,7 @@ class Schedule:
         self._late_s = -left_s
         if clock is not None:
             due_s = asyncio.get_running_loop().time() + left_s / speed
-            self._grid = _Grid(clock, due_s, due, self._interval)
+            self._grid = Grid(clock, due_s, due, self._interval)
         self._given = True
         return self._tick(due)
 
@@ -286,7 +263,7 @@ class _Round(Nap):
 
     __slots__ = ("_grid", "_schedule")
 
-    def __init__(self, loop: NapLoop, when_s: float, grid: _Grid, schedule: Schedule) -> None:
+    def __init__(self, loop: NapLoop, when_s: float, grid: Grid, schedule: Schedule) -> None:
         super().__init__(loop, when_s, grid.clock.nappers, schedule.rank)
         self._grid = grid
         self._schedule = schedule
@@ -297,41 +274,3 @@ class _Round(Nap):
         if self._outcome is True:
             return self._schedule._round_begins(self._grid)
         return (yield from self._schedule._next_after_set(self._grid).__await__())
-
-
-class _Grid:
-    """Rounds at equal distances in loop time, while nobody sets the clock: saves reading market time.
-
-    A year of one round a minute is half a million, and reading and comparing datetimes made each cost half as
-    much again.
-    """
-
-    __slots__ = ("_interval", "_number", "_start_s", "_step_s", "_times_set", "clock", "loop", "next_due")
-
-    def __init__(self, clock: MarketClock, start_s: float, start: datetime, interval: timedelta) -> None:
-        loop = asyncio.get_running_loop()
-        self.loop = loop if isinstance(loop, NapLoop) else None
-        self.clock = clock
-        self._times_set = clock.times_set
-        self._start_s = start_s
-        self._step_s = interval.total_seconds() / clock.speed
-        self._interval = interval
-        self._number = 1
-        self.next_due = start + interval
-
-    def holds(self) -> bool:
-        """Whether the clock was not set since, on the loop that this was made on."""
-        return self._times_set == self.clock.times_set and (
-            self.loop is None or self.loop.market_clock is self.clock
-        )
-
-    def next_s(self) -> float:
-        """Return the loop time of the next round; a product, since a sum of steps would drift."""
-        return self._start_s + self._number * self._step_s
-
-    def advance(self) -> datetime:
-        """Go on to the round after the next one, and return when that was due."""
-        due = self.next_due
-        self._number += 1
-        self.next_due = due + self._interval
-        return due
