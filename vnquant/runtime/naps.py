@@ -2,7 +2,7 @@
 
 A replayed year waits three quarters of a million times for the next minute. The usual way makes a future and
 a timer; the timer's turn sets the future's result, and the task goes on a turn later. A nap is both at once:
-the timer that the loop runs, and what the task awaits. It measured 2 µs against 5.5 (CPython 3.11).
+the timer that the loop runs, and what the task awaits. It measured 2.5 µs against 5.2 (CPython 3.11).
 """
 
 from __future__ import annotations
