@@ -25,11 +25,10 @@ class NapLoop(asyncio.AbstractEventLoop):
 
     if TYPE_CHECKING:
 
-        def _timer_handle_cancelled(self, handle: object) -> None: ...
+        def take_timer(self, timer: Nap | Alarm) -> None:
+            """Put a nap or an alarm among the timers."""
 
-    def take_timer(self, timer: Nap | Alarm) -> None:
-        """Put a nap or an alarm among the timers."""
-        raise NotImplementedError
+        def _timer_handle_cancelled(self, handle: object) -> None: ...
 
 
 class Nap:
