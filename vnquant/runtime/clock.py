@@ -93,7 +93,7 @@ class MarketClock:
 
     def now(self) -> datetime:
         """Return the market time, aware, in ICT."""
-        return self._at if self._speed == 0.0 else self._at_loop_time(self._loop_time())
+        return self._at_loop_time(self._loop_time())
 
     def _at_loop_time(self, loop_s: float) -> datetime:
         if self._speed == 0.0:
