@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import nbformat
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
 ROOT = Path(__file__).parents[2]
 ARTIFACTS = ROOT / "artifacts"
@@ -39,8 +39,8 @@ RUN_ALL = """async () => {
     await jupyterapp.shell.currentWidget.context.sessionContext.ready;
     await jupyterapp.commands.execute('notebook:run-all-cells')
 }"""
-
-
+# JupyterLab says so when a notebook is closed while its debugger still asks the kernel how it stands.
+CLOSED_WHILE_ASKED = "Could not restore the debugger state: Canceled future"
 STOP_KERNELS = "async () => { await jupyterapp.serviceManager.sessions.shutdownAll() }"
 
 
@@ -73,6 +73,14 @@ class Watch:
     def on(self, page: Page) -> None:
         page.on("pageerror", lambda error: self.errors.append((error.stack or str(error))[:1500]))
         page.on("request", lambda request: self._note(request.url))
+
+    def on_console(self, page: Page) -> None:
+        """Count what the page calls an error in its console, too."""
+        page.on("console", self._read)
+
+    def _read(self, message: ConsoleMessage) -> None:
+        if message.type == "error" and not message.text.startswith(CLOSED_WHILE_ASKED):
+            self.errors.append(message.text[:300])
 
     def _note(self, url: str) -> None:
         own = (self.base, self.base.replace("http", "ws", 1), "data:", "blob:")

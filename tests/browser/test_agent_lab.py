@@ -57,7 +57,7 @@ def lab(browser: Browser, site: Site) -> Iterator[Page]:
     notebook = site.folder("agent_lab") / "lab.ipynb"
     write_notebook(notebook, CELLS)
     with opened_notebook(browser, site, notebook) as (page, watch):
-        page.on("console", lambda said: watch.errors.append(said.text) if said.type == "error" else None)
+        watch.on_console(page)
         run_all_cells(page, len(CELLS))
         yield page
         assert watch.errors == []

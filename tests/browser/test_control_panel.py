@@ -58,7 +58,7 @@ def lab(browser: Browser, site: Site) -> Iterator[tuple[Page, Watch]]:
     cells = (OPEN, SHOW, "1 + 1", "1 + 1")
     write_notebook(notebook, cells)
     with opened_notebook(browser, site, notebook) as (page, watch):
-        page.on("console", lambda said: watch.errors.append(said.text) if said.type == "error" else None)
+        watch.on_console(page)
         run_all_cells(page, len(cells))
         yield page, watch
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browser.lab import (
     KERNEL_IS_IDLE,
@@ -38,10 +38,41 @@ CELLS = (
     "heatmap = bench.heatmap()\nheatmap",
     "await bench.close()\nprint(json.dumps(board.snapshot()['condition']))",
 )
-FRAMES_A_SECOND = """seconds => new Promise(done => {
-    let frames = 0; const began = performance.now();
-    const count = now => { frames += 1; now - began < seconds * 1000 ? requestAnimationFrame(count)
-                                                                   : done(frames / seconds) };
+# Frames and changed cells a second.
+LIVE_PACE = """([board, seconds]) => new Promise(done => {
+    let frames = 0, changes = 0; const began = performance.now();
+    const watch = new MutationObserver(records => { changes += records.length });
+    watch.observe(board, {subtree: true, characterData: true, childList: true});
+    const count = now => {
+        frames += 1;
+        if (now - began < seconds * 1000) return requestAnimationFrame(count);
+        watch.disconnect();
+        done([frames / seconds, changes / seconds]);
+    };
+    requestAnimationFrame(count);
+})"""
+# What a page can do here and now: a plain table of that size, in which as many cells change.
+BARE_FRAMES_A_SECOND = """([board, changes, seconds]) => new Promise(done => {
+    const table = document.createElement("table");
+    table.style = "position: fixed; inset: 0; z-index: 9999; width: 100%; background: white";
+    const cells = [...board.querySelectorAll("tbody tr")].flatMap(row => {
+        const line = table.insertRow();
+        return [...row.children].map(() => line.insertCell());
+    });
+    document.body.append(table);
+    let at = 0, frames = 0; const began = performance.now();
+    const change = setInterval(() => {
+        for (let left = changes / 10; left > 0; left -= 1) {
+            at = (at + 7919) % cells.length;
+            cells[at].textContent = String(frames);
+            cells[at].style.background = frames % 2 ? "white" : "lightgreen";
+        }
+    }, 100);
+    const count = now => {
+        frames += 1;
+        if (now - began < seconds * 1000) return requestAnimationFrame(count);
+        clearInterval(change); table.remove(); done(frames / seconds);
+    };
     requestAnimationFrame(count);
 })"""
 SHOWN_ROWS = """board => [...board.querySelectorAll('tbody tr:not([hidden])')].map(row =>
@@ -56,11 +87,7 @@ class Lab:
     def __init__(self, page: Page, watch: Watch) -> None:
         self.page = page
         self.watch = watch
-        page.on("console", self._console)
-
-    def _console(self, message: ConsoleMessage) -> None:
-        if message.type == "error":
-            self.watch.errors.append(message.text[:300])
+        watch.on_console(page)
 
     @property
     def board(self) -> Locator:
@@ -110,9 +137,14 @@ def lab(browser: Browser, site: Site) -> Iterator[Lab]:
 def test_it_shows_102_rows_that_flash_and_the_page_stays_fluid(lab: Lab) -> None:
     expect(lab.board.locator("tbody tr")).to_have_count(102)
     expect(lab.board.locator("tbody .vnq-rose, tbody .vnq-fell").first).to_be_attached()
-    frames = lab.page.evaluate(FRAMES_A_SECOND, 5)
-    print(f"\nframes a second at 10 boards a second: {frames:.1f}")
-    assert frames >= 30
+    table = lab.board.element_handle()
+    frames, changes = lab.page.evaluate(LIVE_PACE, [table, 5])
+    lab.value(2)  # the clock stands still
+    bare = lab.page.evaluate(BARE_FRAMES_A_SECOND, [table, changes, 5])
+    lab.value(3)
+    print(f"\nframes a second: {frames:.1f}, a plain table {bare:.1f}, with {changes:.0f} changes a second")
+    assert changes > 0
+    assert frames >= min(30, bare / 2)  # 30 are fluid; a machine with other work may not have as many to give
     lab.board.screenshot(path=picture("price_board_light"))
 
 
