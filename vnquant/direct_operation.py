@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from vnquant.news import Article
     from vnquant.runtime import MarketClock
     from vnquant.simulation.headlines import Headline
-    from vnquant.sources import ActionSource, QuoteSource
+    from vnquant.sources import ActionSource, QuoteBoard, QuoteSource
 
 __all__ = ("DirectResearch",)
 
@@ -121,8 +121,16 @@ class DirectResearch:
 
     async def news(self) -> list[Article]:
         """Return the latest headlines, judged; the very same list while nothing new is printed."""
-        articles = None if self._stories is None else self._stories.latest()
+        articles = self.news_at_hand()
         return await self._otherwise.news() if articles is None else articles
+
+    def quotes_at_hand(self, symbols: Sequence[str]) -> QuoteBoard | None:
+        """Return the board of some symbols; None where the exchange has to be asked."""
+        return self._direct.quotes(symbols, self._direct.exchange.now()) if self._direct.is_clear else None
+
+    def news_at_hand(self) -> list[Article] | None:
+        """Return the latest headlines, judged; None where the feeds have to be asked."""
+        return None if self._stories is None else self._stories.latest()
 
     def _judge(self, story: Headline, url: str, source: str) -> Article:
         """Return a story judged, as it stands in one of the feeds."""

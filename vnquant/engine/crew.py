@@ -16,7 +16,7 @@ from vnquant.engine.news_scan import NewsScan
 from vnquant.engine.opportunity_desk import OpportunityDesk
 from vnquant.engine.position_watch import PositionWatch
 from vnquant.engine.record import Record
-from vnquant.engine.research import Research
+from vnquant.engine.research import AtHand, Research
 from vnquant.engine.trader import Trader
 from vnquant.trading import Ledger
 
@@ -61,6 +61,14 @@ class Crew:
             model=ModelScan(research, inbox, trader, config=config, tell=tell),
             news=NewsScan(research, inbox, seen=tuple(record.seen), config=config, tell=tell),
             desk=OpportunityDesk(research, inbox, trader, config=config, tell=tell),
-            watch=PositionWatch(trader, inbox, entitlements, calendar=calendar, config=config, tell=tell),
+            watch=PositionWatch(
+                trader,
+                inbox,
+                entitlements,
+                research if isinstance(research, AtHand) else None,
+                calendar=calendar,
+                config=config,
+                tell=tell,
+            ),
             health=HealthCheck(ledger, inbox, lease_term_s=config.lease_term_s, troubles=troubles, tell=tell),
         )

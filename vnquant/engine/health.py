@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 from vnquant.engine.events import EngineEvent, HealthReported
 from vnquant.engine.inbox import Inbox
-from vnquant.runtime import SupervisionEvent, SupervisionKind, now
+from vnquant.runtime import SupervisionEvent, SupervisionKind, Tick, now
 from vnquant.trading import Ledger
 
 __all__ = ("HealthCheck", "Troubles")
@@ -77,9 +77,19 @@ class HealthCheck:
             If another orchestrator has taken the ledger over.
         """
         at = now()
+        return await self._renew(at, due) if at >= self._renew_at else self._look(at, due)
+
+    def run_round(self, tick: Tick) -> Awaitable[HealthReported] | None:
+        """Look once, and return what is to be awaited where the lease has to be renewed first."""
+        at = now()
         if at >= self._renew_at:
-            await self._ledger.renew()
-            self._renewed(at)
+            return self._renew(at, tick.due)
+        self._look(at, tick.due)
+        return None
+
+    async def _renew(self, at: datetime, due: datetime | None) -> HealthReported:
+        await self._ledger.renew()
+        self._renewed(at)
         return self._look(at, due)
 
     def _renewed(self, at: datetime) -> None:

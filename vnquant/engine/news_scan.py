@@ -10,7 +10,7 @@ from vnquant.engine.config import EngineConfig
 from vnquant.engine.events import EngineEvent, NewsFinished
 from vnquant.engine.inbox import Inbox
 from vnquant.engine.leads import Lead, lead_of_article
-from vnquant.engine.research import Research
+from vnquant.engine.research import AtHand, Research
 from vnquant.engine.rounds import Stage
 from vnquant.news import AlertLevel, Article
 from vnquant.runtime import now, within
@@ -43,12 +43,21 @@ class NewsScan:
         tell: Callable[[EngineEvent], None],
     ) -> None:
         self._research = research
+        self._at_hand = research if isinstance(research, AtHand) else None
         self._inbox = inbox
         self._config = config
         self._tell = tell
         self._seen = dict.fromkeys(seen)
         self._looked_at: Sequence[Article] = ()
         self.articles: tuple[Article, ...] = ()
+
+    def glance(self) -> bool:
+        """Look without waiting, and return whether that was enough: nothing is new, as mostly."""
+        articles = None if self._at_hand is None else self._at_hand.news_at_hand()
+        if articles is None or articles is not self._looked_at:
+            return False
+        self._tell_nothing_new(now(), articles)
+        return True
 
     async def run_once(self) -> tuple[Lead, ...]:
         """Look at the feeds, and offer what is urgent to the inbox; return what was taken.
@@ -61,8 +70,7 @@ class NewsScan:
         at = now()
         articles = await within(self._config.news_timeout_s, self._research.news())
         if articles is self._looked_at:
-            # A feed shows the same headlines for hours, and a source may say so by giving the same list.
-            self._tell(NewsFinished(at=at, articles=len(articles), new=0, leads=0, levels={}))
+            self._tell_nothing_new(at, articles)
             return ()
         self._looked_at = articles
         new = [article for article in articles if article.url not in self._seen]
@@ -83,6 +91,10 @@ class NewsScan:
             NewsFinished(at=at, articles=len(articles), new=len(new), leads=len(accepted), levels=levels)
         )
         return accepted
+
+    def _tell_nothing_new(self, at: datetime, articles: Sequence[Article]) -> None:
+        """Tell of a look at the same headlines as before: a source says so by giving the same list."""
+        self._tell(NewsFinished(at=at, articles=len(articles), new=0, leads=0, levels={}))
 
     def _urgent(self, articles: Sequence[Article], at: datetime) -> list[Article]:
         oldest = at - timedelta(seconds=self._config.news_max_age_s)

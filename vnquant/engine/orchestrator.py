@@ -294,13 +294,13 @@ class AutonomousOrchestrator:
 
     async def _run_model_scanner(self) -> None:
         """Scan the market every 180 s while it trades."""
-        every_s, scan = self.config.model_every_s, lambda: self.crew.model.run_once()
-        await self._rounds.repeat("model_scanner", Stage.MODEL, MODEL_HOURS, every_s, scan)
+        every_s = self.config.model_every_s
+        await self._rounds.repeat("model_scanner", Stage.MODEL, MODEL_HOURS, every_s, self.crew.model)
 
     async def _run_news_scanner(self) -> None:
         """Read the feeds every 300 s around the clock."""
-        every_s, scan = self.config.news_every_s, lambda: self.crew.news.run_once()
-        await self._rounds.repeat("news_scanner", Stage.NEWS, ALWAYS, every_s, scan)
+        every_s = self.config.news_every_s
+        await self._rounds.repeat("news_scanner", Stage.NEWS, ALWAYS, every_s, self.crew.news)
 
     async def _process_opportunities(self) -> None:
         """Discuss leads as they come, the most urgent first."""
@@ -322,13 +322,12 @@ class AutonomousOrchestrator:
 
     async def _monitor_positions(self) -> None:
         """Look at positions and orders every 60 s from before the open until after the close."""
-        every_s, look = self.config.positions_every_s, lambda: self.crew.watch.run_once()
-        await self._rounds.repeat("positions", Stage.POSITIONS, POSITION_HOURS, every_s, look, pauses=False)
+        every_s, watch = self.config.positions_every_s, self.crew.watch
+        await self._rounds.repeat("positions", Stage.POSITIONS, POSITION_HOURS, every_s, watch, pauses=False)
 
     async def _monitor_system_health(self) -> None:
         """Look at the engine itself every 60 s."""
-        async for tick in self._rounds.schedule(ALWAYS, self.config.health_every_s):
-            await self.crew.health.run_once(due=tick.due)
+        await self._rounds.schedule(ALWAYS, self.config.health_every_s).run(self.crew.health.run_round)
 
     # -- inside -------------------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from vnquant.engine.grid import takes_orders
 from vnquant.engine.inbox import Inbox
 from vnquant.engine.policy import marketable_limit_vnd
 from vnquant.engine.record import DayStart
+from vnquant.engine.research import AtHand
 from vnquant.engine.rounds import Stage
 from vnquant.engine.trader import Trader
 from vnquant.errors import CancelRefusedError
@@ -46,6 +47,7 @@ class PositionWatch:
         trader: Trader,
         inbox: Inbox,
         entitlements: Entitlements,
+        at_hand: AtHand | None,
         *,
         calendar: TradingCalendar,
         config: EngineConfig,
@@ -54,11 +56,28 @@ class PositionWatch:
         self._trader = trader
         self._inbox = inbox
         self._entitlements = entitlements
+        self._at_hand = at_hand
         self._calendar = calendar
         self._config = config
         self._tell = tell
         # By symbol: the position and the day for which a range of quiet prices holds, and its ends.
         self._quiet: dict[str, tuple[Position, date, int, int]] = {}
+
+    def glance(self) -> bool:
+        """Look without waiting, and return whether that was enough: nothing follows, as mostly."""
+        trader, at = self._trader, now()
+        record = trader.record
+        if self._at_hand is None or (record.orders and record.unanswered) or self._entitlements.is_due(at):
+            return False
+        self._inbox.release_due(at)
+        symbols, board = trader.held, _EMPTY
+        if symbols:
+            seen = self._at_hand.quotes_at_hand(symbols)
+            if seen is None:
+                return False
+            trader.saw(seen, symbols)
+            board = seen
+        return self._is_quiet(board, at)
 
     async def run_once(self) -> tuple[ExitSignal, ...]:
         """Look once, and do what follows; return the exits that were signalled.

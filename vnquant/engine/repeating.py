@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
+from typing import Protocol, runtime_checkable
 
 from vnquant.engine.events import EngineEvent, RoundFailed
 from vnquant.engine.grid import Hours, on_grid
@@ -13,13 +14,29 @@ from vnquant.engine.record import Record
 from vnquant.engine.rounds import RoundOrder, Stage
 from vnquant.errors import LedgerError, StateError, VnQuantError
 from vnquant.market import TradingCalendar
-from vnquant.runtime import MarketClock, Schedule, now
+from vnquant.runtime import MarketClock, Schedule, Tick, now
 
-__all__ = ("Repeater", "Work")
+__all__ = ("Glancing", "Repeater", "Work")
 
 logger = logging.getLogger(__name__)
 
-Work = Callable[[], Awaitable[object]]
+
+class Work(Protocol):
+    """What a component does each round."""
+
+    async def run_once(self) -> object:
+        """Do one round."""
+        ...
+
+
+@runtime_checkable
+class Glancing(Protocol):
+    """An ability of work that mostly finds nothing to do."""
+
+    def glance(self) -> bool:
+        """Look without waiting, and return whether that was the round."""
+        ...
+
 
 _INSTANT = timedelta(microseconds=1)
 
@@ -75,7 +92,14 @@ class Repeater:
         }
 
     async def repeat(
-        self, name: str, stage: Stage, hours: Hours, every_s: float, work: Work, *, pauses: bool = True
+        self,
+        name: str,
+        stage: Stage,
+        hours: Hours,
+        every_s: float,
+        work: Work,
+        *,
+        pauses: bool = True,
     ) -> None:
         """Run rounds for ever.
 
@@ -85,27 +109,32 @@ class Repeater:
             Of the component, for what is told.
         stage, hours, every_s
             In which order at one instant, on which grid.
-        work : callable
-            One round.
+        work : Work
+            One that is `Glancing` is awaited only where a glance was not enough.
         pauses : bool
             Whether rounds are left out while the orchestrator is paused.
         """
+        glancing = work if isinstance(work, Glancing) else None
 
         async def work_in_turn() -> None:
-            if pauses and not self.going.is_set():
-                return
             async with self.order.turn(stage):
                 if not pauses or self.going.is_set():  # a pause may have come while this waited its turn
                     await self._attempt(name, work)
 
+        def begin(_: Tick) -> Awaitable[object] | None:
+            if pauses and not self.going.is_set():
+                return None
+            if glancing is not None and self.order.is_clear(stage) and glancing.glance():
+                return None
+            return work_in_turn()
+
         if stage in self._at_once:
             self._at_once.discard(stage)
-            if hours.contain(now(), self._calendar):
+            if hours.contain(now(), self._calendar) and (not pauses or self.going.is_set()):
                 await work_in_turn()
         # Where those of an earlier stage begin first, those of a later one seldom have to wait for them.
         rounds = self.schedule(hours, every_s, not_before=self._not_before.get(stage), rank=stage)
-        async for _ in rounds:
-            await work_in_turn()
+        await rounds.run(begin)
 
     def schedule(
         self, hours: Hours, every_s: float, *, not_before: datetime | None = None, rank: int = 0
@@ -117,7 +146,7 @@ class Repeater:
     async def _attempt(self, name: str, work: Work) -> None:
         """Run one round; that somebody outside does not answer is told, and the next one tries again."""
         try:
-            await work()
+            await work.run_once()
         except (VnQuantError, TimeoutError) as exc:
             if isinstance(exc, LedgerError | StateError):
                 raise

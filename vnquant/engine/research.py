@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import Protocol
+from collections.abc import Collection, Sequence
+from typing import Protocol, runtime_checkable
 
 from vnquant.agents import AgentSignal
 from vnquant.engine.leads import Lead
@@ -11,9 +11,9 @@ from vnquant.market import TradingCalendar, Universe
 from vnquant.news import Article
 from vnquant.runtime import MarketClock
 from vnquant.scanners import ScanResult
-from vnquant.sources import ActionSource, QuoteSource
+from vnquant.sources import ActionSource, QuoteBoard, QuoteSource
 
-__all__ = ("Research",)
+__all__ = ("AtHand", "Research")
 
 
 class Research(Protocol):
@@ -54,4 +54,17 @@ class Research(Protocol):
 
     async def discuss(self, lead: Lead, *, timeout_s: float) -> AgentSignal:
         """Return the verdict of the agents on a lead, on what is known now; each agent has `timeout_s`."""
+        ...
+
+
+@runtime_checkable
+class AtHand(Protocol):
+    """Knows the present without asking anybody; an ability of a research that replays."""
+
+    def quotes_at_hand(self, symbols: Sequence[str]) -> QuoteBoard | None:
+        """Return the board of some symbols; None where somebody has to be asked after all."""
+        ...
+
+    def news_at_hand(self) -> list[Article] | None:
+        """Return the latest headlines, judged; None where somebody has to be asked after all."""
         ...

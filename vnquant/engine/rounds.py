@@ -53,6 +53,10 @@ class RoundOrder:
         """Wait, in `async with`, for this stage's turn, and hold later stages back until the block ends."""
         return Turn(self, stage)
 
+    def is_clear(self, stage: Stage) -> bool:
+        """Return whether no round of an earlier stage runs."""
+        return not any(self._busy[:stage])
+
     def _begin(self, stage: Stage) -> None:
         self._busy[stage] += 1
 
@@ -65,7 +69,7 @@ class RoundOrder:
     async def _earlier_ones(self, stage: Stage) -> None:
         loop = asyncio.get_running_loop()
         deadline_s = loop.time() + self._patience_s
-        while any(self._busy[:stage]):
+        while not self.is_clear(stage):
             waiter: asyncio.Future[None] = loop.create_future()
             self._waiting.add(waiter)
             try:
@@ -91,7 +95,7 @@ class Turn:
         try:
             # What else is due at this instant has been woken by now, and says so in its first step.
             await asyncio.sleep(0)
-            if any(self._order._busy[: self._stage]):
+            if not self._order.is_clear(self._stage):
                 await self._order._earlier_ones(self._stage)
         except BaseException:
             self._order._end(self._stage)

@@ -96,11 +96,15 @@ class Trader:
             raise SourceTimeoutError(
                 f"No quotes from {self._quotes.name} within {timeout_s:g} s.", source=self._quotes.name
             ) from exc
+        self.saw(board, symbols)
+        return board
+
+    def saw(self, board: QuoteBoard, symbols: Sequence[str]) -> None:
+        """Take note of a board, of which some symbols were asked for."""
         quotes, before = board.quotes, self.last_quotes
         if len(quotes) < len(symbols):
             quotes = {**quotes, **{s: before[s] for s in symbols if s in before and s not in quotes}}
         self.last_quotes = quotes
-        return board
 
     def view(self, board: QuoteBoard, at: datetime) -> RiskView:
         """Return what the limits look at; symbols that the board left out count at cost."""

@@ -158,12 +158,14 @@ class MarketClock:
             return await Nap(loop, when_s, self._sleepers)
         return await self._sleep_until(loop, when_s)
 
-    def sleep_until(self, loop: asyncio.AbstractEventLoop, when_s: float) -> Awaitable[bool]:
-        """Return what does as `sleep`, until a time of the running loop."""
+    def sleep_until(
+        self, loop: asyncio.AbstractEventLoop, when_s: float, *, rank: int = 0
+    ) -> Awaitable[bool]:
+        """Return what does as `sleep`, until a time of the running loop; naps are ranked."""
         if self._is_real:
             return self.sleep(when_s - loop.time())
         return (
-            Nap(loop, when_s, self._sleepers)
+            Nap(loop, when_s, self._sleepers, rank)
             if isinstance(loop, NapLoop)
             else self._sleep_until(loop, when_s)
         )

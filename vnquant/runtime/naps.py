@@ -57,12 +57,14 @@ class Nap:
         "_nappers",
         "_outcome",
         "_scheduled",
+        "_wake",
         "rank",
         "when_s",
     )
 
     _args: tuple[Any, ...]
     _callback: Callable[..., object]
+    _wake: Callable[..., object]
     _cancelled: bool
     _context: contextvars.Context
     _scheduled: bool
@@ -88,7 +90,8 @@ class Nap:
         self, callback: Callable[..., object], *, context: contextvars.Context | None = None
     ) -> None:
         """Begin to wait: the one callback is that of the task that awaits this."""
-        self._callback, self._args = callback, (self,)
+        self._wake = self._callback = callback
+        self._args = (self,)
         self._context = contextvars.copy_context() if context is None else context
         self._nappers.add(self)
         self._loop.take_timer(self)
@@ -121,7 +124,7 @@ class Nap:
         # As a timer it is void from here on, also where the loop has it among the calls of this very turn.
         self._cancelled = True
         self._loop._timer_handle_cancelled(self)
-        self._loop.call_soon(self._callback, self, context=self._context)
+        self._loop.call_soon(self._wake, self, context=self._context)
 
 
 class Alarm:

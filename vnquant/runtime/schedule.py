@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any, Literal, Self, TypeVar
+from typing import Literal, Self, TypeVar
 
 from vnquant.errors import ParameterError, StateError
 from vnquant.runtime.clock import MarketClock, installed_clock, now
-from vnquant.runtime.heartbeat import beat, current_heart
-from vnquant.runtime.naps import Nap, NapLoop
+from vnquant.runtime.heartbeat import beat
+from vnquant.runtime.series import Round, Series
 from vnquant.runtime.ticks import Grid, ScheduleStatistics, Tick
 
 __all__ = ("Overrun", "Schedule", "ScheduleStatistics", "Sessions", "Tick")
@@ -60,6 +60,8 @@ class Schedule:
 
         async for tick in Schedule(180, sessions=trading_hours):
             await scan()
+
+        await Schedule(60).run(look)  # where there is mostly nothing to wait for
     """
 
     def __init__(
@@ -100,53 +102,18 @@ class Schedule:
     def __aiter__(self) -> Self:
         return self
 
-    def __anext__(self) -> Awaitable[Tick]:
+    async def __anext__(self) -> Tick:
         """Wait for the next round; end after the last session."""
-        grid = self._grid
-        # As below, for who waits half a million times: what is awaited is the loop's own timer.
-        if grid is not None and self._given and grid.loop is not None and grid.holds():
-            loop, next_s = grid.loop, grid.next_s()
-            now_s, due = loop.time(), grid.next_due
-            if next_s <= now_s or (self._closes is not None and due >= self._closes):
-                return self._next()
-            self._due, self._given = due, False
-            heart = current_heart()
-            if heart is not None:
-                heart.beat(next_s - now_s)
-            return _Round(loop, next_s, grid, self)
-        return self._next()
-
-    def _round_begins(self, grid: Grid) -> Tick:
-        number, skipped, due = self._ticks, self._skipped_before_next, grid.advance()
-        self._given, self._late_s = True, 0.0
-        self._ticks, self._skipped_before_next = number + 1, 0
-        return Tick(number, due, skipped)
-
-    async def _next_after_set(self, grid: Grid) -> Tick:
-        """Plan anew: the clock was set while this waited for the grid's next round."""
-        self._plan(min(grid.next_due, now() + self._interval))
-        return await self._next()
-
-    async def _next(self) -> Tick:
-        loop = asyncio.get_running_loop()
         while True:
-            clock = installed_clock()
-            grid = self._grid
-            if (
-                grid is not None
-                and clock is grid.clock
-                and self._given
-                and grid.holds()
-                and (next_s := grid.next_s()) >= loop.time()
-                and (self._closes is None or grid.next_due < self._closes)
-            ):
-                # The grid's next round, which was neither missed nor lies after the close: mostly the case.
-                self._due, self._given = grid.next_due, False
-                now_s = loop.time()
-                beat(idle_s=next_s - now_s)
-                if next_s > now_s and not await clock.sleep_until(loop, next_s):
-                    return await self._next_after_set(grid)
-                return self._round_begins(grid)
+            clock, grid = installed_clock(), self._grid
+            if grid is not None and (next_s := self._plan_on_grid()) is not None:
+                beat(idle_s=next_s - grid.loop.time())
+                if await grid.clock.sleep_until(grid.loop, next_s, rank=self.rank):
+                    return self._begin_on_grid()
+                continue
+            if grid is not None and not self._given and not grid.holds():
+                self._grid = None
+                self._plan(min(grid.next_due, now() + self._interval))  # the clock was set meanwhile
             if clock is None or clock.speed > 0.0:
                 self._frozen_due_s = None
                 tick = await self._next_in_market_time(clock)
@@ -154,6 +121,47 @@ class Schedule:
                 tick = await self._next_on_frozen_clock(clock)
             if tick is not None:
                 return tick
+
+    async def run(self, work: Round) -> None:
+        """Call `work` at each round, and await what it returns, until the last session is over.
+
+        A round that has nothing to wait for returns None; on virtual time the task is not woken for it then.
+
+        Parameters
+        ----------
+        work : callable
+            Takes the `Tick`; returns an awaitable or None.
+        """
+        async for tick in self:
+            waits = work(tick)
+            if waits is not None:
+                await waits
+            while (series := self._series(work)) is not None:
+                waits = await series
+                if waits is not None:
+                    await waits
+
+    def _series(self, work: Round) -> Series | None:
+        grid = self._grid
+        if grid is None or grid.nap_loop is None or (first_s := self._plan_on_grid()) is None:
+            return None
+        return Series(grid.nap_loop, first_s, grid, self.rank, self._begin_on_grid, self._plan_on_grid, work)
+
+    def _plan_on_grid(self) -> float | None:
+        """Return the loop time of the grid's next round; None where that takes a closer look."""
+        grid = self._grid
+        if grid is None or not self._given or not grid.holds():
+            return None
+        next_s, due = grid.next_s(), grid.next_due
+        if next_s < grid.loop.time() or (self._closes is not None and due >= self._closes):
+            return None  # it was missed, or the session is over
+        self._due, self._given = due, False
+        return next_s
+
+    def _begin_on_grid(self) -> Tick:
+        assert self._grid is not None  # for the type checker: planned on it
+        self._given, self._late_s = True, 0.0
+        return self._tick(self._grid.advance())
 
     def statistics(self) -> ScheduleStatistics:
         """Return the counters as they are now."""
@@ -256,21 +264,3 @@ class Schedule:
         self._ticks += 1
         self._skipped_before_next = 0
         return tick
-
-
-class _Round(Nap):
-    """The wait for the next round of a grid."""
-
-    __slots__ = ("_grid", "_schedule")
-
-    def __init__(self, loop: NapLoop, when_s: float, grid: Grid, schedule: Schedule) -> None:
-        super().__init__(loop, when_s, grid.clock.nappers, schedule.rank)
-        self._grid = grid
-        self._schedule = schedule
-
-    def __await__(self) -> Generator[Any, None, Tick]:  # type: ignore[override]
-        self._asyncio_future_blocking = True
-        yield self
-        if self._outcome is True:
-            return self._schedule._round_begins(self._grid)
-        return (yield from self._schedule._next_after_set(self._grid).__await__())

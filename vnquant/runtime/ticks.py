@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from vnquant.runtime.clock import MarketClock
+from vnquant.runtime.clock import MarketClock, installed_clock
 from vnquant.runtime.naps import NapLoop
 
 __all__ = ("Grid", "ScheduleStatistics", "Tick")
@@ -42,11 +42,21 @@ class Grid:
     much again.
     """
 
-    __slots__ = ("_interval", "_number", "_start_s", "_step_s", "_times_set", "clock", "loop", "next_due")
+    __slots__ = (
+        "_interval",
+        "_number",
+        "_start_s",
+        "_step_s",
+        "_times_set",
+        "clock",
+        "loop",
+        "nap_loop",
+        "next_due",
+    )
 
     def __init__(self, clock: MarketClock, start_s: float, start: datetime, interval: timedelta) -> None:
-        loop = asyncio.get_running_loop()
-        self.loop = loop if isinstance(loop, NapLoop) else None
+        self.loop = loop = asyncio.get_running_loop()
+        self.nap_loop = loop if isinstance(loop, NapLoop) else None
         self.clock = clock
         self._times_set = clock.times_set
         self._start_s = start_s
@@ -56,10 +66,9 @@ class Grid:
         self.next_due = start + interval
 
     def holds(self) -> bool:
-        """Whether the clock was not set since, on the loop that this was made on."""
-        return self._times_set == self.clock.times_set and (
-            self.loop is None or self.loop.market_clock is self.clock
-        )
+        """Whether the clock is the loop's still, and was not set since."""
+        at = installed_clock() if self.nap_loop is None else self.nap_loop.market_clock
+        return at is self.clock and self._times_set == self.clock.times_set
 
     def next_s(self) -> float:
         """Return the loop time of the next round; a product, since a sum of steps would drift."""

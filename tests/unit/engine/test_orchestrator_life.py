@@ -258,15 +258,16 @@ async def test_the_first_round_comes_at_once_also_where_time_passes_while_the_le
     clock, scanned = MarketClock(now()), asyncio.Event()
     rounds = Repeater(RoundOrder(), calendar=default_calendar(), clock=lambda: clock, tell=lambda event: None)
 
-    async def scan() -> None:
-        scanned.set()
+    class Scan:
+        async def run_once(self) -> None:
+            scanned.set()
 
     async with await Ledger.open("sqlite+aiosqlite://") as ledger:
         record = await Record.open(ledger, cash_vnd=1_000, calendar=default_calendar())
         record.began_at -= timedelta(milliseconds=3)
         rounds.plan(record)
         rounds.going.set()
-        repeating = asyncio.create_task(rounds.repeat("scan", Stage.NEWS, ALWAYS, 300.0, scan))
+        repeating = asyncio.create_task(rounds.repeat("scan", Stage.NEWS, ALWAYS, 300.0, Scan()))
         async with asyncio.timeout(1):
             await scanned.wait()
         repeating.cancel()
