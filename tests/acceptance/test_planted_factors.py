@@ -16,7 +16,7 @@ from vnquant.simulation.planted import Planted
 
 REAL_BARS = Path(__file__).parents[3] / "shared" / "data" / "real" / "vn_daily.parquet"
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1_200)]
 
 
 @dataclass

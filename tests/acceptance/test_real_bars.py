@@ -12,7 +12,7 @@ REAL = Path(__file__).parents[3] / "shared" / "data" / "real" / "vn_daily.parque
 pytestmark = [
     pytest.mark.real_data,
     pytest.mark.slow,
-    pytest.mark.timeout(300),
+    pytest.mark.timeout(900),
     pytest.mark.skipif(not REAL.exists(), reason="../shared/data/real/vn_daily.parquet is not here"),
 ]
 

@@ -10,6 +10,7 @@ import time
 import msgspec
 import pytest
 
+from tests.pace import slowness
 from vnquant.runtime import EventBus
 
 pytestmark = pytest.mark.benchmark
@@ -81,7 +82,7 @@ async def test_the_bus_delivers_200_000_events_a_second_at_no_more_than_twice_th
         ratio_to_queue_per_delivery=round(statistics.median(ratios), 3),
     )
     assert statistics.median(ratios) >= 0.5
-    assert max(rates) >= 200_000
+    assert max(rates) >= 200_000 / slowness()
 
 
 async def lags(*, rounds: int, burst: int, with_slow: bool) -> list[float]:

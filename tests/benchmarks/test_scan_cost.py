@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.pace import slowness
 from vnquant import Workbench
 
 pytestmark = [pytest.mark.benchmark, pytest.mark.timeout(300)]
@@ -95,7 +96,7 @@ async def test_a_warm_scan_is_cheap_and_never_holds_the_loop_for_long(cache):
         worst_stall_ms_max=round(1000 * max(stalls), 1),
         target_worst_stall_ms=20,
     )
-    assert statistics.median(cpu) < 0.02
+    assert statistics.median(cpu) < 0.02 * slowness()
 
 
 def test_importing_the_package_costs_little_more_than_numpy_and_aiohttp():

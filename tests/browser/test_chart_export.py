@@ -6,7 +6,7 @@ import pytest
 from vnquant.market import BarPanel
 from vnquant.ui import export_png, export_svg, price_chart
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(480)]
 
 
 async def test_a_picture_has_the_size_asked_for(tmp_path):

@@ -5,7 +5,7 @@ from playwright.sync_api import Browser
 
 from tests.browser.lab import Site, opened_notebook, picture, write_notebook
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 
 CELLS = (
     """from sklearn.linear_model import Ridge

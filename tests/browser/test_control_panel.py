@@ -16,7 +16,7 @@ from tests.browser.lab import (
     write_notebook,
 )
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 
 NOTEBOOK = "control_panel/panel.ipynb"
 OPEN = """

@@ -15,7 +15,7 @@ from tests.browser.lab import (
     write_notebook,
 )
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 
 # What the README tells a new user to type, and no more.
 CELLS = (

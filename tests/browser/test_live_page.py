@@ -9,7 +9,7 @@ from playwright.async_api import Page, async_playwright, expect
 from tests.browser.lab import CHROMIUM, CHROMIUM_ARGUMENTS
 from vnquant.web import BroadcastConfig, Broadcaster
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(480)]
 
 
 @contextlib.asynccontextmanager

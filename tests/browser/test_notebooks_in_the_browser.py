@@ -8,7 +8,7 @@ from playwright.sync_api import Browser
 
 from tests.browser.lab import ROOT, Site, copy_without_outputs, opened_notebook, picture, run_all_cells
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 
 # What a notebook calls where a figure is to be seen.
 DRAWS = re.compile(r"\.(chart|discussion_chart|agent_lab|heatmap)\(")

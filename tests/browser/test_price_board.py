@@ -20,7 +20,7 @@ from tests.browser.lab import (
     write_notebook,
 )
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 
 NOTEBOOK = "price_board/board.ipynb"
 OPEN = """

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(480)
 
 
 def vnquant(*arguments: str, cache: Path) -> subprocess.CompletedProcess[str]:

@@ -7,7 +7,7 @@ import pytest
 
 from vnquant.engine import OrchestratorState
 
-pytestmark = [pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.timeout(480)]
 
 
 async def until(is_so: Callable[[], bool]) -> None:

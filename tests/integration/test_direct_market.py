@@ -24,11 +24,11 @@ from vnquant.simulation import (
     direct,
 )
 from vnquant.simulation.headlines import Headline
-from vnquant.simulation.wire import FEEDS
+from vnquant.simulation.wire import FEEDS, number_of
 from vnquant.sources import Endpoints, HttpClient, NewsFeed, RssSource, merge_feeds
 from vnquant.unattended import run_virtual_span
 
-pytestmark = [pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.timeout(480)]
 
 MOMENTS = [
     "2025-06-02 08:10",
@@ -62,6 +62,7 @@ async def test_board_and_news_are_those_of_the_wire(exchange_at, model_cache, qu
         world = bench._desk.world
         quotes = await DirectQuotes(direct, world.quotes).quotes(bench.symbols)
         wired = await world.quotes.quotes(bench.symbols)
+        assert (quotes.prices(), quotes.last_prices()) == (wired.prices(), wired.last_prices())
         assert dict(quotes.quotes) == dict(wired.quotes)
         news = await DirectNews(direct, world.news, Endpoints.local("http://memory").rss).headlines()
         assert news.items == (await world.news.headlines()).items
@@ -111,9 +112,12 @@ def plain_feed(market, feeds, at):
     """All feeds read anew, from the stories of the whole window."""
     stories = market.headlines_at(at, limit=240)
     return merge_feeds(
-        NewsFeed(tuple(direct.item_of(story, feed.address(story), name) for story in feed.choose(stories)))
-        for name, feed in feeds
+        NewsFeed(tuple(item_in(feed, story, name) for story in feed.choose(stories))) for name, feed in feeds
     )
+
+
+def item_in(feed, story, name):
+    return direct.item_of(story, feed.address(story, number_of(story)), name)
 
 
 async def test_headlines_taken_in_one_by_one_are_those_of_reading_all_feeds_anew(market):
@@ -178,7 +182,7 @@ def test_stories_of_one_second_stand_as_a_merger_of_the_feeds_puts_them():
         stories.extend(new)
         window = stories[:-241:-1]
         merged = merge_feeds(
-            NewsFeed(tuple(direct.item_of(story, feed.address(story), name) for story in feed.choose(window)))
+            NewsFeed(tuple(item_in(feed, story, name) for story in feed.choose(window)))
             for name, feed in feeds
         )
         assert tuple(stand.listed) == merged.items

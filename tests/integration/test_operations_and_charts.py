@@ -12,7 +12,7 @@ from vnquant.errors import OperationCancelledError, StateError, UnknownSymbolErr
 from vnquant.simulation import Latency, SimulatedExchange
 from vnquant.ui import progress
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(480)
 
 
 @pytest.fixture

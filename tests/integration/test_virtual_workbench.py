@@ -8,7 +8,7 @@ from vnquant import Workbench
 from vnquant.runtime import now
 from vnquant.simulation import Faults, Latency, SimulatedExchange
 
-pytestmark = [pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.timeout(480)]
 
 
 @pytest.mark.virtual(start="2025-06-02 10:00")

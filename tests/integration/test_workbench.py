@@ -24,7 +24,7 @@ from vnquant.errors import (
 from vnquant.market import Exchange
 from vnquant.simulation import Faults, SimulatedExchange
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(480)
 
 
 class GapAgent(Agent):

@@ -71,7 +71,8 @@ async def test_a_laptop_that_slept_overnight_scans_the_next_morning(ledger_path,
         asleep[0] += timedelta(hours=9)  # 18:30: the next scan is due in the morning
         await asyncio.sleep(0.2)
         assert not events.buffer
-        asleep[0] += timedelta(hours=14, minutes=50, seconds=59, milliseconds=500)  # a moment before 09:21
+        before_scan = DAY.replace(hour=9, minute=20, second=59, microsecond=500_000) + timedelta(days=1)
+        asleep[0] = before_scan - true_now()
         async with asyncio.timeout(20):
             morning = (await anext(events)).at
         assert orchestrator.state is OrchestratorState.RUNNING

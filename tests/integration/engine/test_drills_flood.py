@@ -22,7 +22,7 @@ from vnquant.news import AlertLevel
 from vnquant.runtime import Admission, EventBus, now
 from vnquant.trading import Ledger, Side
 
-pytestmark = [pytest.mark.virtual(start="2025-06-02 09:20"), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.virtual(start="2025-06-02 09:20"), pytest.mark.timeout(480)]
 
 LEVELS = (AlertLevel.CRITICAL, AlertLevel.HIGH, AlertLevel.MEDIUM, AlertLevel.LOW)
 

@@ -12,7 +12,7 @@ from vnquant.engine.leads import Origin
 from vnquant.simulation import MEMORY_URL
 from vnquant.sources import Endpoints, Response, RssSource, Transport
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(480)]
 
 HEAD, TAIL = b'<?xml version="1.0"?><rss version="2.0"><channel><title>t</title>', b"</channel></rss>"
 

@@ -45,7 +45,7 @@ class StandingStreet(Street):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(480)
 async def test_the_second_is_refused_by_name_and_takes_over_when_the_first_is_killed(database):
     first = await asyncio.create_subprocess_exec(
         sys.executable, "-c", FIRST, database, cwd=ROOT, stdout=asyncio.subprocess.PIPE

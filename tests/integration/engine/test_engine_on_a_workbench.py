@@ -11,7 +11,7 @@ from vnquant.engine import EngineEvent, OrchestratorState, ScanFinished, Verdict
 from vnquant.errors import ClosedError, StateError
 from vnquant.trading import Ledger
 
-pytestmark = [pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.timeout(480)]
 
 
 @pytest.mark.virtual(start="2025-06-02 09:10")

@@ -86,7 +86,7 @@ async def reconciled(database: Path) -> Audit:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1_200)
 def test_a_morning_on_the_simulated_exchange_repeats_and_survives_sigkill(tmp_path, model_cache, whole):
     assert whole.end["fills"] >= 3
     database, rng, kills = tmp_path / "killed.db", random.Random(11), 0
@@ -117,7 +117,7 @@ def run_killed(database: str, cache: Path, after_s: float) -> bool:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1_200)
 async def test_a_killed_morning_on_postgresql_is_the_undisturbed_one_on_sqlite(
     model_cache, postgres_url, whole
 ):
@@ -130,7 +130,7 @@ async def test_a_killed_morning_on_postgresql_is_the_undisturbed_one_on_sqlite(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_the_command_line_runs_a_span_and_prints_a_summary(tmp_path):
     arguments = ["run", "--virtual", "--from", SPAN[0], "--to", "2025-06-02 09:20", "--seed", "5"]
     done = subprocess.run(
@@ -157,7 +157,7 @@ def test_the_command_line_says_what_a_span_needs(capsys):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(480)
 def test_the_running_engine_serves_its_page_and_ends_cleanly_on_sigterm(tmp_path):
     child = subprocess.Popen(
         [sys.executable, "-m", "vnquant", "run", "--database", str(tmp_path / "ledger.db"), "--speed", "60"],

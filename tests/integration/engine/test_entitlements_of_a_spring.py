@@ -21,7 +21,7 @@ from vnquant.sources import CorporateEventFeed, Endpoints, FeedItem, HttpClient,
 from vnquant.trading import Account, ExitRules, Ledger, PriceAdjustment, RiskLimits, Side
 
 # Whole weeks of the engine: a tracer doubles their time, and unit tests run the same lines.
-pytestmark = [pytest.mark.timeout(120), pytest.mark.no_cover]
+pytestmark = [pytest.mark.timeout(480), pytest.mark.no_cover]
 
 FIRST, LAST = date(2025, 4, 8), date(2025, 6, 27)
 BUYING = datetime(2025, 4, 8, 9, 30, tzinfo=ICT)

@@ -83,8 +83,8 @@ def fill_no(order: Order, number: int, part: int) -> OrderFilled:
     return OrderFilled(client_order_id=order.client_order_id, sequence=sequence, at=fill.filled_at, fill=fill)
 
 
-async def write(database: str, orders: int, begun: int) -> None:
-    """Go on from where the ledger ends to the last order."""
+async def write(database: str, orders: int, progress: int) -> None:
+    """Go on from where the ledger ends to the last order; say so once it is open, and after each order."""
     clock = MarketClock.frozen(instant(0, 9))
     install_clock(clock)
     ledger = await Ledger.open(database, wait_s=10)
@@ -95,7 +95,7 @@ async def write(database: str, orders: int, begun: int) -> None:
             deposit = Deposit(deposit_id="opening", at=instant(0, 9), amount_vnd=5_000_000_000)
             batch.action(deposit, portfolio.apply(deposit))
             batch.portfolio(portfolio.state)
-    os.write(begun, b".")
+    os.write(progress, b".")
     first = (await ledger.kept("run", int)).get("done", -1) + 1
     for number in range(first, orders):
         clock.set(at=instant(number, 10))
@@ -129,6 +129,7 @@ async def write(database: str, orders: int, begun: int) -> None:
                 if part == 1:
                     batch.keep("run", "done", number)
                     batch.schedule("scanner", event.at)
+        os.write(progress, b".")
     await ledger.aclose()
 
 
@@ -184,9 +185,19 @@ def in_a_fork(work: Callable[[], Coroutine[object, object, object]], out: int | 
         os._exit(code)
 
 
+def wait_into_an_order(hear: int, orders: int, rng: random.Random) -> None:
+    """Wait until a writer has done some orders, and then for some part of what one takes here and now."""
+    os.read(hear, 1)  # it is open
+    began_s, order_s = time.monotonic(), 0.01
+    for done in range(1, orders + 1):
+        if not os.read(hear, 1):
+            return
+        order_s = (time.monotonic() - began_s) / done
+    time.sleep(rng.uniform(0.0, order_s))
+
+
 def main() -> None:
     database, orders, kills, seed = sys.argv[1], *map(int, sys.argv[2:5])
-    window_s = 0.2 if database.startswith("postgres") else 0.04  # of the writer's life once it is open
     thorough_every = max(1, kills // 30)  # the whole audit takes longer than what was written since
     rng = random.Random(seed)
     met = {"killed": 0, "met_unanswered": 0, "met_partly_filled": 0}
@@ -198,8 +209,7 @@ def main() -> None:
         last = met["killed"] >= kills
         if not last:
             if rng.random() < 0.85:
-                os.read(hear, 1)  # it is open
-                time.sleep(rng.uniform(0.0, window_s))
+                wait_into_an_order(hear, rng.randrange(9), rng)
             else:
                 time.sleep(rng.uniform(0.0, 0.05))  # while it opens, as likely as not
             os.kill(writer, signal.SIGKILL)

@@ -45,7 +45,7 @@ async def test_a_writer_killed_again_and_again_ends_as_if_it_never_was(database:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1_200)
 async def test_kills_at_random_points_lose_and_duplicate_nothing(database: str, tmp_path: Path) -> None:
     killed = await drive(database, orders=17 * KILLS, kills=KILLS, seed=5)
     quiet = await drive(f"sqlite:///{tmp_path / 'quiet.db'}", orders=17 * KILLS, kills=0, seed=5)

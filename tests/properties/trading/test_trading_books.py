@@ -325,7 +325,7 @@ class TradingBooks(RuleBasedStateMachine):
         return {"cash_dividend_vnd": fall}
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(480)
 def test_whatever_happens_the_books_reconcile_and_nothing_is_sold_short_or_early():
     run_state_machine_as_test(
         TradingBooks,

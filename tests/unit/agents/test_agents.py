@@ -8,6 +8,7 @@ from time import perf_counter, process_time
 import numpy as np
 import pytest
 
+from tests.pace import slowness
 from tests.unit.agents.conftest import SYMBOLS, gappy_panel, random_panel
 from vnquant.agents import (
     Agent,
@@ -382,7 +383,7 @@ def test_all_five_score_102_symbols_over_2000_days_within_half_a_second(
     with capsys.disabled():
         print(json.dumps({"agents_102x2000": told, "machine": platform.machine(), "numpy": np.__version__}))
     # Processor time, so that a busy machine does not fail the build; on an idle one they are equal.
-    assert sum(cpu.values()) <= 0.5
+    assert sum(cpu.values()) <= 0.5 * slowness()
 
 
 @pytest.mark.parametrize(

@@ -92,6 +92,28 @@ def test_the_kernel_adds_up_the_trees_that_numpy_walks(fitted_model, spread):
     assert ensemble.predict_series(series[:0], there[:0]).shape == (0, 31)
 
 
+def test_rows_on_a_threshold_and_beside_it_go_the_way_numpy_sends_them(fitted_model):
+    ensemble: TreeEnsemble = fitted_model._final._trees()
+    split = np.flatnonzero(ensemble._left != np.arange(len(ensemble._left)))[:40]
+    series = np.zeros((len(split), ensemble.features, 4), dtype=np.float32)
+    for n, node in enumerate(split):
+        on = ensemble._threshold[node].astype(np.float32)
+        beside = [np.nextafter(on, np.float32(side)) for side in (-np.inf, np.inf)]
+        series[n, ensemble._feature[node]] = [beside[0], on, beside[1], 0.0]
+    together = ensemble.predict_series(series, np.ones((len(split), 4), dtype=bool))
+    one_by_one = ensemble.predict(np.moveaxis(series, 1, 2).reshape(-1, ensemble.features))
+    np.testing.assert_allclose(together.ravel(), one_by_one, rtol=0, atol=1e-14)
+
+
+def test_an_instant_alone_has_the_very_forecasts_it_has_among_others(fitted_model, planted_panel):
+    running = running_on(planted_panel, first_matches_nothing=False)
+    whole = fitted_model.predict_session(running)
+    for place in range(len(running.instants)):
+        alone = fitted_model.predict_session(running.at([place]))
+        for one, all_of_them in zip(alone.today, whole.today, strict=True):
+            np.testing.assert_array_equal(one[0], all_of_them[place])
+
+
 def test_the_order_of_the_rows_in_a_series_does_not_matter(fitted_model):
     ensemble: TreeEnsemble = fitted_model._final._trees()
     rng = np.random.default_rng(6)

@@ -10,6 +10,7 @@ import numpy as np
 import psutil
 import pytest
 
+from tests.pace import slowness
 from vnquant.errors import ModelError
 from vnquant.models import LightGBMPredictor, ModelStore, training_cutoff
 from vnquant.models.forecast import MODEL_FEATURES
@@ -74,7 +75,8 @@ async def test_cancelled_training_ends_its_process_at_once(tmp_path, planted_pan
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert loop.time() - cancelled_at < 0.5
+    took_s = loop.time() - cancelled_at
+    assert took_s < 0.5 * slowness()
     assert set(children()) <= before
     assert list(tmp_path.iterdir()) == []
 
@@ -95,7 +97,7 @@ async def test_loop_goes_on_while_a_model_is_trained(tmp_path, planted_panel):
         beating.cancel()
     assert len(stalls) > 50
     # The bulk: on a shared machine other processes may hold both cores for a moment.
-    assert np.quantile(stalls, 0.9) < 0.020
+    assert np.quantile(stalls, 0.9) < 0.020 * slowness()
 
 
 async def test_predictor_of_the_notebook_goes_along_with_its_code(tmp_path, planted_panel):
