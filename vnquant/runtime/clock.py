@@ -50,6 +50,11 @@ class MarketClock:
         Market time at the moment of construction; ICT is assumed where it has no time zone.
     speed : float
         Market seconds a loop second: 0 stands still, 1 is real time, 60 makes a minute pass each second.
+
+    Attributes
+    ----------
+    times_set : int
+        How often it was set: while that stays the same, plans in loop time hold.
     """
 
     def __init__(self, at: datetime, *, speed: float = 1.0) -> None:
@@ -61,7 +66,7 @@ class MarketClock:
         self._anchor_s = self._loop_time()
         self._read, self._read_s = self._at, self._anchor_s
         self._sleepers: set[asyncio.Future[bool] | Nap] = set()
-        self._times_set = 0
+        self.times_set = 0
         self._is_real = False
 
     @classmethod
@@ -85,11 +90,6 @@ class MarketClock:
     def nappers(self) -> set[asyncio.Future[bool] | Nap]:
         """Who waits, and is woken when the clock is set."""
         return self._sleepers
-
-    @property
-    def times_set(self) -> int:
-        """How often `set` was called: while it stays the same, plans in loop time hold."""
-        return self._times_set
 
     def now(self) -> datetime:
         """Return the market time, aware, in ICT."""
@@ -128,7 +128,7 @@ class MarketClock:
         self._read, self._read_s = self._at, self._anchor_s
         if speed is not None:
             self._speed = speed
-        self._times_set += 1
+        self.times_set += 1
         for sleeper in self._sleepers:
             if not sleeper.done():
                 sleeper.set_result(False)
@@ -139,12 +139,12 @@ class MarketClock:
         if not self._is_real or not self._is_on_machine_time():
             return await self._sleep(loop_seconds)
         end_s = None if loop_seconds is None else loop.time() + loop_seconds
-        times_set = self._times_set
+        times_set = self.times_set
         while True:
             left_s = _WALL_LOOK_S if end_s is None else end_s - loop.time()
             await self._sleep(min(left_s, _WALL_LOOK_S))
             self.follow_wall()
-            if self._times_set != times_set:  # by us, or by another sleeper of this very moment
+            if self.times_set != times_set:  # by us, or by another sleeper of this very moment
                 return False
             if end_s is not None and end_s <= loop.time():
                 return True

@@ -97,13 +97,19 @@ class Heart:
         self._cancel_timer()
 
     def beat(self, idle_s: float) -> None:
-        """Note a beat. Mostly that sets numbers, which the timer looks at when it is due."""
-        now_s = self._loop.time()
+        """Note a beat, and that no other comes for some seconds."""
+        self.rest_until(self._loop.time() + idle_s)
+
+    def rest_until(self, until_s: float) -> None:
+        """Note a beat, and that no other comes before a time of the loop.
+
+        Mostly that sets numbers, which the timer looks at when it is due.
+        """
         if self.last_beat_s is None:
             self._on_first_beat()
-        self.last_beat_s = now_s
+        self.last_beat_s = self._loop.time()
         if self.timeout_s is not None:
-            due_s = now_s + idle_s + self.timeout_s
+            due_s = until_s + self.timeout_s
             # A timer already set looks early enough, unless the component takes back a longer absence.
             sooner = due_s < self._due_s
             self._due_s = due_s

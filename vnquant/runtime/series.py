@@ -61,7 +61,7 @@ class Series(Nap):
         self._waits: Awaitable[object] | None = None
         self._heart = current_heart()
         if self._heart is not None:
-            self._heart.beat(first_s - loop.time())
+            self._heart.rest_until(first_s)
 
     def __await__(self) -> Generator[Nap, None, Awaitable[object] | None]:  # type: ignore[override]
         self._asyncio_future_blocking = True
@@ -97,7 +97,7 @@ class Series(Nap):
                     return
                 if self._waits is None and (next_s := self._plan()) is not None:
                     if self._heart is not None:
-                        self._heart.beat(next_s - self._loop.time())
+                        self._heart.rest_until(next_s)
                     self.when_s = next_s
                     self._loop.take_timer(self)
                     return
