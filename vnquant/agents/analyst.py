@@ -12,6 +12,7 @@ from vnquant.agents.parameters import parameter
 from vnquant.agents.scores import Scores
 from vnquant.agents.study import bars_of, gather
 from vnquant.features.indicators import ratio
+from vnquant.market.bars import FloatArray
 from vnquant.market.panel import BarPanel
 
 __all__ = ("AnalystAgent",)
@@ -100,8 +101,7 @@ class AnalystAgent(Agent):
             bars.now(levels.resistance),
             bars.now(bars.close),
         )
-        # Half a true range is as near as a level can be told; a price that stands still has none, but a tick.
-        blur = np.maximum(0.5 * bars.now(bars.average_true_range), 0.5 * SIGMA_FLOOR * close)
+        blur = bars.keep("blur", lambda: _blur(bars))
         up = np.maximum(resistance - close, 0.0) + blur
         down = np.maximum(close - support, 0.0) + blur
         return Evidence(
@@ -131,3 +131,8 @@ class AnalystAgent(Agent):
                 "resistance": open_above,
             },
         )
+
+
+def _blur(bars: Bars) -> FloatArray:
+    """Return how near a level can be told: half a true range; a price that stands still has a tick."""
+    return np.maximum(0.5 * bars.now(bars.average_true_range), 0.5 * SIGMA_FLOOR * bars.now(bars.close))

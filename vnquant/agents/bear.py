@@ -11,16 +11,8 @@ from vnquant.agents.evidence import SIGMA_FLOOR, Bars, Evidence, ramp
 from vnquant.agents.parameters import parameter
 from vnquant.agents.scores import Scores
 from vnquant.agents.study import bars_of, gather
-from vnquant.features.indicators import (
-    ratio,
-    rolling_max,
-    rolling_mean,
-    rolling_min,
-    rolling_std,
-    rsi,
-    shift,
-    sma,
-)
+from vnquant.features.forks import cellwise
+from vnquant.features.indicators import ratio, rolling_max, rolling_mean, rolling_std, rsi, shift
 from vnquant.market.bars import FloatArray
 from vnquant.market.panel import BarPanel
 
@@ -71,7 +63,7 @@ class BearAgent(Agent):
 
     def _overbought(self, bars: Bars) -> Evidence:
         strength_index = bars.now(rsi(bars.close, self.rsi_days))
-        middle = bars.now(sma(bars.close, self.stretch_days))
+        middle = bars.now(bars.average(self.stretch_days))
         deviation = bars.now(rolling_std(bars.close, self.stretch_days))
         spread = np.maximum(ratio(deviation, middle), SIGMA_FLOOR)
         stretch = (ratio(bars.now(bars.close), middle) - 1.0) / spread
@@ -94,7 +86,7 @@ class BearAgent(Agent):
         )
 
     def _breakdown(self, bars: Bars) -> Evidence:
-        bottom = bars.now(shift(rolling_min(bars.low, self.breakdown_days)))
+        bottom = bars.now(bars.lowest_before(self.breakdown_days))
         distance = bars.now(bars.close) - bottom
         height = ratio(distance, 3.0 * bars.now(bars.average_true_range))
         return Evidence(
@@ -110,11 +102,7 @@ class BearAgent(Agent):
         )
 
     def _distribution(self, bars: Bars) -> Evidence:
-        move = bars.moves
-        more = ratio(bars.volume, shift(bars.volume))
-        # W. O'Neil's distribution day: a fall of 0.2 % or more on more volume than the day before. Both edges
-        # are softened, so that a lot more or less does not turn a day into one.
-        sold = ramp(-move, 0.001, 0.003) * ramp(more, 0.95, 1.05)
+        sold = _sold(bars.moves, bars.volume, shift(bars.volume))
         count = self.distribution_days * bars.now(rolling_mean(sold, self.distribution_days))
         falling = 1.0 - up_volume_share(bars, self.distribution_days)
         usual = 0.2 * self.distribution_days
@@ -140,3 +128,13 @@ class BearAgent(Agent):
     def _depth(self, bars: Bars) -> FloatArray:
         top = bars.now(rolling_max(bars.close, self.drawdown_days))
         return ratio(bars.now(bars.close), top) - 1.0
+
+
+@cellwise
+def _sold(move: FloatArray, volume: FloatArray, before: FloatArray) -> FloatArray:
+    """Return how far each day is one of W. O'Neil's distribution days, from 0 to 1.
+
+    That is a fall of 0.2 % or more on more volume than the day before. Both edges are softened, so that a lot
+    more or less does not turn a day into one.
+    """
+    return ramp(-move, 0.001, 0.003) * ramp(ratio(volume, before), 0.95, 1.05)

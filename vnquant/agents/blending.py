@@ -18,7 +18,7 @@ from functools import cached_property, partial
 import numpy as np
 
 from vnquant.agents.evidence import Bars, Evidence
-from vnquant.agents.scores import BoolArray, Note, Part, Point, Scores, in_words, within_point
+from vnquant.agents.scores import BoolArray, Note, Part, Point, Said, Scores, in_words, within_point
 from vnquant.market.bars import FloatArray
 
 __all__ = ("blend",)
@@ -156,16 +156,20 @@ class _LateScores(Scores):
         if self._basis is None:
             return super().point(row, column)
         total = score = strength = beyond = wanted = 0.0
-        amounts: list[float] = []
+        told: list[tuple[_Line, float]] = []
         for line in self._lines:
-            observed, said = _at(line.strength, row, column), _at(line.weight, row, column)
+            observed, said = line.strength, line.weight
+            if not isinstance(observed, float):
+                observed = _at(observed, row, column)
+            if not isinstance(said, float):
+                said = _at(said, row, column)
             amount = said * observed
-            amounts.append(amount)
+            told.append((line, amount))
             if there := observed == observed:
                 total += said
                 score += amount
                 strength += abs(amount)
-            if not line.evidence.optional:
+            if not line.optional:
                 wanted += said
             elif there:
                 beyond += said
@@ -177,19 +181,17 @@ class _LateScores(Scores):
         confidence = _CONFIDENCE_BASE + _CONFIDENCE_STRENGTH * strength + _CONFIDENCE_AGREEMENT * abs(score)
         if wanted > 0.0:
             confidence *= (total - beyond) / wanted
-        amounts = [amount * share for amount in amounts]
-        said_of = [
-            (amount, line.evidence.absent, partial(line.describe, amount < 0.0, row, column))
-            for amount, line in zip(amounts, self._lines, strict=True)
-        ]
+        contributions: dict[str, float] = {}
+        said_of: list[Said] = []
+        for line, weighed in told:
+            amount = weighed * share
+            if math.isfinite(amount):
+                contributions[line.name] = amount
+            said_of.append((amount, line.absent, partial(line.describe, amount < 0.0, row, column)))
         return Point(
             within_point(score, -1.0, "score"),
             within_point(confidence, 0.0, "confidence"),
-            {
-                line.name: amount
-                for line, amount in zip(self._lines, amounts, strict=True)
-                if math.isfinite(amount)
-            },
+            contributions,
             in_words(said_of, self.remarks(row, column)),
         )
 
@@ -197,22 +199,47 @@ class _LateScores(Scores):
 class _Line:
     """One observation, to be looked up at points."""
 
-    __slots__ = ("_bars", "_values", "evidence", "name", "strength", "weight")
+    __slots__ = (
+        "_bars",
+        "_evidence",
+        "_fixed",
+        "_varying",
+        "absent",
+        "name",
+        "optional",
+        "strength",
+        "weight",
+    )
 
     def __init__(self, bars: Bars, name: str, evidence: Evidence) -> None:
         self.name = name
-        self.evidence = evidence
+        self.absent, self.optional = evidence.absent, evidence.optional
         self.strength, self.weight = _cells(bars, evidence.strength), _cells(bars, evidence.weight)
         self._bars = bars
-        self._values: list[tuple[str, FloatArray | float]] | None = None
+        self._evidence = evidence
+        self._fixed: dict[str, float] | None = None
+        self._varying: list[tuple[str, FloatArray]] = []
 
     def describe(self, against: bool, row: int, column: int) -> str:
         """Return it in words."""
-        if self._values is None:
-            values = self.evidence.values.items()
-            self._values = [(name, _cells(self._bars, value)) for name, value in values]
-        text = self.evidence.against if against and self.evidence.against else self.evidence.text
-        return text.format(**{name: _at(cells, row, column) for name, cells in self._values})
+        if self._fixed is None:
+            self._fixed = self._sorted_out()
+        values = self._fixed.copy()
+        for name, cells in self._varying:
+            values[name] = _at(cells, row, column)
+        evidence = self._evidence
+        return (evidence.against if against and evidence.against else evidence.text).format_map(values)
+
+    def _sorted_out(self) -> dict[str, float]:
+        """Return the values that are the same at all points, after setting the others aside."""
+        fixed: dict[str, float] = {}
+        for name, value in self._evidence.values.items():
+            cells = _cells(self._bars, value)
+            if isinstance(cells, float):
+                fixed[name] = cells
+            else:
+                self._varying.append((name, cells))
+        return fixed
 
 
 def _cells(bars: Bars, x: FloatArray | float) -> FloatArray | float:
@@ -220,9 +247,7 @@ def _cells(bars: Bars, x: FloatArray | float) -> FloatArray | float:
     return cells if isinstance(cells, np.ndarray) else float(cells)
 
 
-def _at(cells: FloatArray | float, row: int, column: int) -> float:
-    """Return one point of what `Bars.cells` gives."""
-    if isinstance(cells, float):
-        return cells
+def _at(cells: FloatArray, row: int, column: int) -> float:
+    """Return one point of the arrays that `Bars.cells` gives."""
     value: float = cells.item(row if len(cells) > 1 else 0, column)
     return value

@@ -11,7 +11,8 @@ from vnquant.agents.parameters import parameter
 from vnquant.agents.scores import Scores
 from vnquant.agents.study import bars_of, gather
 from vnquant.errors import ParameterError
-from vnquant.features.indicators import ratio, returns, rolling_max, rolling_sum, shift, sma
+from vnquant.features.forks import cellwise
+from vnquant.features.indicators import ratio, returns, rolling_sum, shift, sma
 from vnquant.market.bars import FloatArray
 from vnquant.market.panel import BarPanel
 
@@ -76,7 +77,7 @@ class BullAgent(Agent):
         )
 
     def _trend(self, bars: Bars) -> Evidence:
-        fast, slow = (bars.now(sma(bars.close, days)) for days in (self.fast_days, self.slow_days))
+        fast, slow = (bars.now(bars.average(days)) for days in (self.fast_days, self.slow_days))
         gap = ratio(fast, slow) - 1.0
         # The two averages are centred (slow - fast) / 2 bars apart: a random walk parts them by its root.
         reach = bars.now(bars.sigma(self.slow_days)) * np.sqrt(0.5 * (self.slow_days - self.fast_days))
@@ -90,7 +91,7 @@ class BullAgent(Agent):
         )
 
     def _breakout(self, bars: Bars) -> Evidence:
-        top = bars.now(shift(rolling_max(bars.high, self.breakout_days)))
+        top = bars.now(bars.highest_before(self.breakout_days))
         distance = bars.now(bars.close) - top
         # At the old high the case is nearly made; three true ranges below it there is none.
         strength = np.clip(0.8 + ratio(distance, 3.0 * bars.now(bars.average_true_range)), -0.5, 1.0)
@@ -127,8 +128,18 @@ class BullAgent(Agent):
 
 def up_volume_share(bars: Bars, days: int) -> FloatArray:
     """Return the share of volume on rising days among that of all days that moved, NaN without any."""
-    move = bars.moves
-    moved = np.where(np.isnan(move) | (move == 0.0), 0.0, bars.volume)
-    moved = np.where(np.isnan(move), np.nan, moved)
-    rising = np.where(move > 0.0, moved, np.where(np.isnan(move), np.nan, 0.0))
-    return ratio(bars.now(rolling_sum(rising, days)), bars.now(rolling_sum(moved, days)))
+    moved = bars.keep("moved volume", lambda: _moved(bars.moves, bars.volume))
+    risen = bars.keep("risen volume", lambda: _risen(bars.moves, moved))
+    return ratio(bars.now(rolling_sum(risen, days)), bars.now(rolling_sum(moved, days)))
+
+
+@cellwise
+def _moved(move: FloatArray, volume: FloatArray) -> FloatArray:
+    """Return the volume of days that moved, 0 on those that did not, NaN where it is unknown."""
+    return np.where(np.isnan(move), np.nan, np.where(move == 0.0, 0.0, volume))
+
+
+@cellwise
+def _risen(move: FloatArray, moved: FloatArray) -> FloatArray:
+    """Return the part of `moved` that fell on rising days, NaN where it is unknown."""
+    return np.where(move <= 0.0, 0.0, moved)

@@ -81,7 +81,8 @@ class ChiefAgent(Agent):
 
     def weight_of(self, agent: str) -> float:
         """Return the weight of an agent by name."""
-        return float(self.parameters.get(f"{agent}_weight", self.other_weight))
+        weight = self.parameters.get(f"{agent}_weight")
+        return float(self.other_weight if weight is None else weight)
 
     def score(self, panel: BarPanel) -> Scores:
         """Return the verdict of the Chief's agents at every row and symbol."""

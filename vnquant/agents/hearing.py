@@ -102,7 +102,9 @@ class Hearing:
             signal = agent.signal_at(here, case.stock, parameters=dict(agent.parameters))
             if signal.has_opinion:
                 return signal
-            # It says for how many bars it looked in vain: for that it has to look at them.
+            # It says for how many bars it looked in vain: of those that it would have been shown.
+            shown = agent.needed(case.in_market())
+            return agent.signal_at(here, shown, parameters=dict(agent.parameters))
         if agent not in self._judged:
             seen = agent.needed(case.in_market())
             self._judged[agent] = (seen, agent.scored(seen.panel))

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from vnquant.agents.evidence import Bars, ramp
-from vnquant.features.forks import as_forked
+from vnquant.features.forks import as_forked, cellwise
 from vnquant.features.indicators import carried, ratio, rolling_max, rolling_min, rolling_sum, shift
 from vnquant.market.bars import FloatArray
 from vnquant.market.panel import BarPanel
@@ -46,16 +46,15 @@ def pivot_levels(bars: Bars) -> Levels:
 
     With P = (H + L + C) / 3: R1 = 2 P - L, S1 = 2 P - H.
     """
-    high = shift(rolling_max(bars.high, _WEEK_BARS))
-    low = shift(rolling_min(bars.low, _WEEK_BARS))
-    high, low, close = bars.now(high), bars.now(low), bars.now(shift(bars.close))
+    high, low = bars.now(bars.highest_before(_WEEK_BARS)), bars.now(bars.lowest_before(_WEEK_BARS))
+    close = bars.now(shift(bars.close))
     pivot = (high + low + close) / 3.0
     return Levels(2.0 * pivot - high, 2.0 * pivot - low)
 
 
 def donchian_levels(bars: Bars, days: int) -> Levels:
     """Return the lowest low and highest high of the `days` bars before."""
-    return Levels(shift(rolling_min(bars.low, days)), shift(rolling_max(bars.high, days)))
+    return Levels(bars.lowest_before(days), bars.highest_before(days))
 
 
 def swing_levels(bars: Bars, wing: int) -> Levels:
@@ -96,9 +95,8 @@ def volume_profile(bars: Bars, days: int) -> Profile:
     Each block counts at its volume-weighted typical price. A block within 0.5 % of the close is divided
     between above and below, so that nothing jumps when the close passes it.
     """
-    typical = (bars.high + bars.low + bars.close) / 3.0
     volume = rolling_sum(bars.volume, _WEEK_BARS)
-    value = typical * bars.volume
+    value = _traded_value(bars.high, bars.low, bars.close, bars.volume)
     price = ratio(rolling_sum(value, _WEEK_BARS), volume)
     if as_forked(price) is not None:
         return _profile_of_forks(bars, days, bars.now(price), volume, value)
@@ -121,6 +119,12 @@ def volume_profile(bars: Bars, days: int) -> Profile:
             _add_block(part, close, price[back], volume[back])
     above, above_value, below, below_value = sums
     return Profile(ratio(below_value, below), ratio(above_value, above), ratio(above, above + below))
+
+
+@cellwise
+def _traded_value(high: FloatArray, low: FloatArray, close: FloatArray, volume: FloatArray) -> FloatArray:
+    """Return the value traded, at the typical price of each bar."""
+    return (high + low + close) / 3.0 * volume
 
 
 def _every_week_back(x: FloatArray, blocks: int) -> FloatArray:

@@ -12,6 +12,7 @@ from vnquant.agents.evidence import Bars, Evidence
 from vnquant.agents.parameters import parameter
 from vnquant.agents.scores import Note, Scores
 from vnquant.agents.study import bars_of, gather
+from vnquant.features.forks import cellwise
 from vnquant.features.indicators import ratio, rolling_mean, rolling_sum, shift
 from vnquant.market.bars import FloatArray
 from vnquant.market.panel import BarPanel
@@ -168,7 +169,7 @@ class RiskDoctorAgent(Agent):
         )
 
     def _gaps(self, bars: Bars) -> Evidence:
-        gap = np.abs(ratio(bars.open, shift(bars.close)) - 1.0)
+        gap = _gap(bars.open, shift(bars.close))
         usual = 100.0 * bars.now(rolling_mean(gap, self.gap_days))
         # Half a per cent between close and open is ordinary on HOSE; one and a half is not.
         return Evidence(
@@ -191,27 +192,35 @@ class RiskDoctorAgent(Agent):
 
     def _locked_up(self, bars: Bars) -> FloatArray:
         """Return where a day closed at the ceiling, as 1.0 and 0.0, NaN where unknown."""
-        return bars.keep(
-            "locked up",
-            lambda: np.where(
-                np.isfinite(bars.moves), (bars.moves >= _near(bars)) & (bars.close >= bars.high), np.nan
-            ),
-        )
+        return bars.keep("locked up", lambda: _at_ceiling(bars.moves, bars.close, bars.high, _near(bars)))
 
     def _locked_down(self, bars: Bars) -> FloatArray:
         """Return where a day closed at the floor, likewise."""
-        return bars.keep(
-            "locked down",
-            lambda: np.where(
-                np.isfinite(bars.moves), (bars.moves <= -_near(bars)) & (bars.close <= bars.low), np.nan
-            ),
-        )
+        return bars.keep("locked down", lambda: _at_floor(bars.moves, bars.close, bars.low, _near(bars)))
 
     def _position(self, sigma: FloatArray, value: FloatArray) -> FloatArray:
         """Return the largest position as a share of equity."""
         by_risk = self.daily_risk_pct / 100.0 / sigma
         by_market = self.participation_pct / 100.0 * value / (self.equity_mn * 1e6)
         return np.minimum(np.minimum(by_risk, by_market), self.max_position_pct / 100.0)
+
+
+@cellwise
+def _gap(opened: FloatArray, closed: FloatArray) -> FloatArray:
+    """Return the size of the jump from a close to the next open."""
+    return np.abs(ratio(opened, closed) - 1.0)
+
+
+@cellwise
+def _at_ceiling(move: FloatArray, close: FloatArray, high: FloatArray, near: FloatArray) -> FloatArray:
+    """Return where a day is locked at its ceiling, as 1.0 and 0.0, NaN where its move is unknown."""
+    return np.where(np.isfinite(move), (move >= near) & (close >= high), np.nan)
+
+
+@cellwise
+def _at_floor(move: FloatArray, close: FloatArray, low: FloatArray, near: FloatArray) -> FloatArray:
+    """Return where a day is locked at its floor, likewise."""
+    return np.where(np.isfinite(move), (move <= -near) & (close <= low), np.nan)
 
 
 def _near(bars: Bars) -> FloatArray:

@@ -15,11 +15,11 @@ import numpy.typing as npt
 from vnquant.errors import AgentError
 from vnquant.market.bars import FloatArray
 
-__all__ = ("BoolArray", "Note", "Part", "Point", "Scores", "ScoresAt", "in_words", "within_point")
-
+__all__ = ("BoolArray", "Note", "Part", "Point", "Said", "Scores", "ScoresAt", "in_words", "within_point")
 
 Value = FloatArray | float | Callable[[], FloatArray | float]
 BoolArray = npt.NDArray[np.bool_]
+Said = tuple[float, str, Callable[[], str]]
 
 # Rounding in a weighted sum may step over a bound by a few ulp; anything more is a mistake of the agent.
 _ROUNDING = 1e-9
@@ -213,16 +213,13 @@ class ScoresAt(NamedTuple):
 
 
 def in_words(
-    said: Sequence[tuple[float, str, Callable[[], str]]],
-    remarks: Sequence[tuple[bool, str]],
-    *,
-    at_least: float = 0.005,
+    said: Sequence[Said], remarks: Sequence[tuple[bool, str]], *, at_least: float = 0.005
 ) -> tuple[str, ...]:
     """Return parts in words, weightiest first, then what is absent, amid the notes.
 
     Parameters
     ----------
-    said : sequence of (float, str, callable)
+    said : sequence of Said
         Of each part its contribution, what to say where that is NaN, and its description.
     remarks : sequence of (bool, str)
         Of each note whether it is urgent, and its text.
@@ -230,15 +227,17 @@ def in_words(
         What a part has to weigh to be told.
     """
     heard = sorted((one for one in said if math.isfinite(one[0])), key=lambda one: -abs(one[0]))
-    weighty = sum(abs(amount) >= at_least for amount, _, _ in heard)
-    told = [text for _, _, describe in heard[:weighty] if (text := describe())]
-    if not told:
-        # Where nothing weighs enough, the weightiest part still says what was looked at.
-        told = [text for _, _, describe in heard[weighty:] if (text := describe())][:1]
+    told: list[str] = []
+    # Where nothing weighs enough, the weightiest part still says what was looked at.
+    for amount, _, describe in heard:
+        if told and abs(amount) < at_least:
+            break
+        if text := describe():
+            told.append(text)
+    told += [absent for amount, absent, _ in said if absent and math.isnan(amount)]
     return (
         *(text for urgent, text in remarks if urgent and text),
         *told,
-        *(absent for amount, absent, _ in said if absent and math.isnan(amount)),
         *(text for urgent, text in remarks if not urgent and text),
     )
 

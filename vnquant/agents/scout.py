@@ -87,10 +87,8 @@ class ScoutAgent(Agent):
     def _strength(self, bars: Bars) -> Evidence:
         # Ranked in the panel's own rows: every symbol of a row belongs to the same session.
         change = bars.spread(bars.returns(self.strength_days))
-        count = np.isfinite(change).sum(axis=1, keepdims=True).astype(np.float64)
-        rank = _ranks(change)
-        share = (rank - 0.5) / np.maximum(count, 1.0)
-        share = np.where(count >= self.min_symbols, share, np.nan)
+        count = np.isfinite(change).sum(axis=1, keepdims=True, dtype=np.float64)
+        share = (_ranks(change) - 0.5) / self._market_of(count)
         middle = _middles(change)
         return Evidence(
             bars.squeeze(1.6 * (share - 0.5)),
@@ -101,7 +99,7 @@ class ScoutAgent(Agent):
                 "days": self.strength_days,
                 "excess": bars.squeeze(100.0 * (change - middle)),
                 "share": bars.squeeze(100.0 * share),
-                "count": bars.squeeze(np.broadcast_to(count, change.shape)),
+                "count": _for_all(bars, count, change.shape),
             },
             absent=f"no relative strength: fewer than {self.min_symbols} symbols to compare with",
         )
@@ -110,21 +108,24 @@ class ScoutAgent(Agent):
         # A symbol within 1 % of its average counts in part, so that breadth does not flicker.
         each = bars.spread(ramp(bars.over_average(self.breadth_days), -0.01, 0.01))
         there = np.isfinite(each)
-        count = there.sum(axis=1, keepdims=True).astype(np.float64)
+        count = there.sum(axis=1, keepdims=True, dtype=np.float64)
         total = np.where(there, each, 0.0).sum(axis=1, keepdims=True)
-        share = np.where(count >= self.min_symbols, total / np.maximum(count, 1.0), np.nan)
-        everywhere = bars.squeeze(np.broadcast_to(share, each.shape))
+        share = total / self._market_of(count)
         return Evidence(
-            np.tanh(2.5 * (everywhere - 0.5)),
+            _for_all(bars, np.tanh(2.5 * (share - 0.5)), each.shape),
             self.breadth_weight,
             "breadth: {share:.0f} % of {count:.0f} symbols above their SMA{days:.0f}",
             values={
-                "share": 100.0 * everywhere,
-                "count": bars.squeeze(np.broadcast_to(count, each.shape)),
+                "share": _for_all(bars, 100.0 * share, each.shape),
+                "count": _for_all(bars, count, each.shape),
                 "days": self.breadth_days,
             },
             absent=f"no market breadth: fewer than {self.min_symbols} symbols",
         )
+
+    def _market_of(self, count: FloatArray) -> FloatArray:
+        """Return how many symbols there are, NaN where they are too few to make a market."""
+        return np.where(count >= self.min_symbols, count, np.nan)
 
     def _news(self, bars: Bars) -> Evidence:
         sentiment = bars.field("news_sentiment")
@@ -156,6 +157,11 @@ class ScoutAgent(Agent):
             values={"sigmas": sigmas},
             optional=True,
         )
+
+
+def _for_all(bars: Bars, x: FloatArray, shape: tuple[int, ...]) -> FloatArray:
+    """Return a column, which holds for all symbols of its row, as an array of the bars."""
+    return bars.squeeze(x.repeat(shape[1], axis=1))
 
 
 def _ranks(x: FloatArray) -> FloatArray:

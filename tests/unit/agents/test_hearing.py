@@ -70,7 +70,7 @@ async def test_verdicts_are_those_of_a_discussion(running, place, news):
         assert canonical_json(heard) == canonical_json(discussed)
 
 
-def test_the_scout_looks_at_the_last_row_alone_unless_it_is_silent(running, monkeypatch):
+def test_the_scout_looks_at_the_last_row_alone(running, monkeypatch):
     looked: list[tuple[int, ...]] = []
     score = ScoutAgent.score
 
@@ -93,7 +93,15 @@ def test_the_scout_looks_at_the_last_row_alone_unless_it_is_silent(running, monk
     assert looked == [(1, 102)]
     silent = hearing.discuss(missing[0], moment, [scout])
     assert "scout: no opinion, no bar of" in silent.missing[0]
-    assert looked == [(1, 102), (70, 102)]
+    assert looked == [(1, 102)]
+
+
+def test_a_silent_agent_tells_of_the_bars_that_it_would_have_been_shown(running):
+    moment = moment_at(running, 3)
+    mute = ScoutAgent(**dict.fromkeys([p.name for p in ScoutAgent.declared() if "weight" in p.name], 0.0))
+    heard, plain = Hearing().discuss("FPT", moment, [mute]), mute.signal(StockData(moment.panel, "FPT"))
+    assert plain.reasons == ("nothing to judge by in 70 bars of FPT: too few, or all weights are 0",)
+    assert canonical_json(heard.components[0]) == canonical_json(plain)
 
 
 def test_a_subclass_has_to_say_itself_that_the_last_row_is_enough(running):

@@ -1,9 +1,10 @@
 """Collecting a batch: keys, canonical JSON, journal ids."""
 
 from collections.abc import Hashable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -40,6 +41,23 @@ def test_instants_as_text_sort_by_time(one: datetime, other: datetime) -> None:
     first, second = one.replace(tzinfo=ICT), other.replace(tzinfo=ICT)
     assert (market_time_text(first) < market_time_text(second)) == (first < second)
     assert datetime.fromisoformat(market_time_text(first)) == first
+
+
+@given(
+    st.datetimes(
+        datetime(1, 1, 3), datetime(9999, 12, 29), timezones=st.timezones() | st.just(UTC) | st.just(ICT)
+    ),
+    st.booleans(),
+)
+def test_instants_have_the_text_of_the_standard_library(at: datetime, whole: bool) -> None:
+    instant = at.replace(microsecond=0) if whole else at
+    assert market_time_text(instant) == instant.astimezone(ICT).isoformat(timespec="microseconds")
+
+
+def test_other_kinds_of_instants_have_the_same_text() -> None:
+    for text in ("2025-06-02 09:30", "2025-06-02 09:30:00.000120"):
+        stamp = pd.Timestamp(text, tz="Asia/Ho_Chi_Minh")
+        assert market_time_text(stamp) == market_time_text(stamp.to_pydatetime())
 
 
 def test_an_instant_without_time_zone_is_refused() -> None:
