@@ -4,20 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import cache
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
 
 from vnquant.market import (
     EXCHANGE_ORDER,
-    OHLCV,
-    BarPanel,
     Exchange,
-    FloatArray,
     Phase,
     Quote,
     TradingCalendar,
@@ -31,7 +23,7 @@ from vnquant.simulation.randomness import LaneArray, RowLanes, exponential_table
 from vnquant.simulation.rules import PriceRules
 from vnquant.simulation.tape import MINUTES, Tape, visible_by_board
 
-__all__ = ("Board", "Snapshot", "any_session", "take_snapshot", "with_running_session")
+__all__ = ("Board", "any_session")
 
 _LEVELS = 3
 # Usual depth of a level in parts of a usual day's lots, and of the queue at a limit.
@@ -43,56 +35,6 @@ _LANES = 2 + 2 * _LEVELS
 _AUCTIONS = frozenset({Phase.ATO, Phase.ATC})
 
 _Levels = tuple[tuple[float | None, float], ...]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Snapshot:
-    """The session's bars at an instant, arrays of shape (N,); prices are NaN before the first match."""
-
-    open: FloatArray
-    high: FloatArray
-    low: FloatArray
-    close: FloatArray
-    volume: FloatArray
-
-    @property
-    def started(self) -> npt.NDArray[np.bool_]:
-        """Where the first match has been made."""
-        return self.volume > 0
-
-
-def take_snapshot(history: DailyHistory, row: int, tape: Tape, visible: npt.NDArray[np.int64]) -> Snapshot:
-    """Return the session so far, given how many minutes of the tape each symbol shows."""
-    columns = np.arange(len(visible))
-    last = np.maximum(visible - 1, 0)
-    volume = np.where(visible > 0, tape.cumulative_volume[last, columns], 0.0)
-    started = volume > 0
-
-    def seen(values: FloatArray) -> FloatArray:
-        return np.where(started, values, np.nan)
-
-    return Snapshot(
-        open=seen(history.open[row]),
-        high=seen(tape.running_high[last, columns]),
-        low=seen(tape.running_low[last, columns]),
-        close=seen(tape.close[last, columns]),
-        volume=volume,
-    )
-
-
-def with_running_session(whole: BarPanel, row: int, snapshot: Snapshot, fraction: float) -> BarPanel:
-    """Return a daily panel whose row `row`, its last, is the session as far as it has come.
-
-    Before the first match of any symbol the panel ends with the session before.
-    """
-    if not snapshot.started.any():
-        return whole.rows(slice(0, row))
-    last = {name: getattr(snapshot, name) for name in OHLCV}
-    last["volume"] = np.where(snapshot.started, snapshot.volume, np.nan)
-    columns: dict[str, Any] = {
-        name: np.concatenate([getattr(whole, name)[:row], last[name][None]]) for name in OHLCV
-    }
-    return BarPanel(whole.symbols, whole.timestamps, **columns, session_fraction=fraction)
 
 
 class Board:

@@ -22,7 +22,7 @@ from vnquant.simulation.faults import Faults
 from vnquant.simulation.film import SessionFilm
 from vnquant.simulation.headlines import Headline
 from vnquant.simulation.latency import Latency
-from vnquant.simulation.wire import FEEDS, Feed
+from vnquant.simulation.wire import FEEDS, Feed, number_of
 from vnquant.sources import FeedItem, NewsFeed, NewsSource, QuoteBoard, QuoteSource
 
 __all__ = ("DirectMarket", "DirectNews", "DirectQuotes", "DirectStories", "item_of")
@@ -109,13 +109,13 @@ class _Quotes(Mapping[str, Quote]):
 
     def last_prices(self) -> dict[str, float | None]:
         """Return the prices last matched, which need no quotes."""
-        last_price, place = self._film.last_price, self._film.place(self._local)
-        return {symbol: last_price(place, column) for symbol, column in self._columns.items()}
+        last, place = self._film.last_prices, self._film.place(self._local)
+        return {symbol: last[column][place] for symbol, column in self._columns.items()}
 
-    def references(self) -> dict[str, float]:
-        """Return the reference prices."""
-        references = self._film.references
-        return {symbol: references[column] for symbol, column in self._columns.items()}
+    def prices(self) -> dict[str, float]:
+        """Return what the shares are worth, which needs no quotes either."""
+        prices, place = self._film.prices, self._film.place(self._local)
+        return {symbol: prices[column][place] for symbol, column in self._columns.items()}
 
 
 class _FilmBoard(QuoteBoard):
@@ -127,9 +127,9 @@ class _FilmBoard(QuoteBoard):
         """Return the prices of the film."""
         return self.quotes.last_prices()
 
-    def references(self) -> dict[str, float]:
-        """Return the reference prices of the session."""
-        return self.quotes.references()
+    def prices(self) -> dict[str, float]:
+        """Return what the shares are worth in the film."""
+        return self.quotes.prices()
 
 
 class DirectQuotes:
@@ -258,13 +258,13 @@ class _Newsstand(Generic[T]):
     def take(self, stories: Sequence[Headline]) -> None:
         """Put newer stories on top, given in order of time, and drop what the feeds no longer list."""
         for _, group in groupby(stories, key=_published_at):
-            at_once = list(enumerate(group, self._taken))
+            at_once = [(place, story, number_of(story)) for place, story in enumerate(group, self._taken)]
             self._taken += len(at_once)
             # What is printed at the same second stands by feeds, and in each the last one first.
             for name, feed, kept in reversed(self._feeds):
-                for place, story in at_once:
-                    if feed.carries(story):
-                        url = feed.address(story)
+                for place, story, number in at_once:
+                    if feed.carries(number):
+                        url = feed.address(story, number)
                         made = self._make(story, url, name)
                         kept.append((place, url, made))
                         self._listed.pop(url, None)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from datetime import date, datetime, time, timedelta
 from functools import cache, cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -18,10 +19,12 @@ from vnquant.simulation.tape import CLOSING_AUCTION, MINUTES, Tape, has_auction
 
 __all__ = ("FILM_MINUTES", "SessionFilm")
 
+T = TypeVar("T")
+
 # From when boards show the session until it is over: 08:30 to 15:00.
-FILM_MINUTES: npt.NDArray[np.int64] = np.arange(510, 901)
+_OPENS, _OVER = 510, 900
+FILM_MINUTES: npt.NDArray[np.int64] = np.arange(_OPENS, _OVER + 1)
 FILM_MINUTES.flags.writeable = False
-_OVER = 900
 
 
 class SessionFilm:
@@ -54,9 +57,8 @@ class SessionFilm:
         self._rows = rows
         self.day: date = history.sessions[-1].item()
         midnight = datetime.combine(self.day, time(), tzinfo=ICT)
-        self._opens = midnight + timedelta(minutes=int(FILM_MINUTES[0]))
+        self._opens = midnight + timedelta(minutes=_OPENS)
         self._over, self._ends = midnight + timedelta(minutes=_OVER), midnight + timedelta(days=1)
-        self._prices: dict[int, list[float | None]] = {}
 
     def shows(self, local: datetime) -> bool:
         """Return whether boards show this session at an instant of its own day."""
@@ -66,7 +68,7 @@ class SessionFilm:
         """Return the index in `FILM_MINUTES` of what is seen at an instant; the last where it is over."""
         if local >= self._over:
             return len(FILM_MINUTES) - 1
-        return local.hour * 60 + local.minute - int(FILM_MINUTES[0])
+        return local.hour * 60 + local.minute - _OPENS
 
     @cached_property
     def running(self) -> RunningSession:
@@ -103,23 +105,33 @@ class SessionFilm:
             values[waiting] = np.nan
         return seen
 
-    def last_price(self, place: int, column: int) -> float | None:
-        """Return one symbol's last price at a minute, None before its first match."""
-        prices = self._prices.get(column)
-        if prices is None:
-            close = self.running.close[:, column].tolist()
-            prices = self._prices[column] = [None if p != p else p for p in close]
-        return prices[place]
+    @cached_property
+    def last_prices(self) -> Mapping[int, list[float | None]]:
+        """By column, a symbol's last price at each minute, None before its first match."""
+        close = self.running.close
+        return _ByColumn(lambda column: [None if p != p else p for p in close[:, column].tolist()])
 
     @cached_property
-    def references(self) -> list[float]:
-        """The reference prices, VND."""
-        references: list[float] = self._history.reference[-1].tolist()
-        return references
+    def prices(self) -> Mapping[int, list[float]]:
+        """By column, what a share is worth at each minute: before its first match the reference."""
+        last, references = self.last_prices, self._history.reference[-1].tolist()
+        return _ByColumn(lambda column: [references[column] if p is None else p for p in last[column]])
 
     def quote(self, column: int, local: datetime) -> Quote:
         """Return one symbol's quote at an instant from the session's opening until the next one's."""
         return self._board.quote(column, local)
+
+
+class _ByColumn(dict[int, list[T]]):
+    """A list by minutes for each column, made when it is first looked at."""
+
+    def __init__(self, make: Callable[[int], list[T]]) -> None:
+        super().__init__()
+        self._make = make
+
+    def __missing__(self, column: int) -> list[T]:
+        made = self[column] = self._make(column)
+        return made
 
 
 @cache

@@ -21,10 +21,9 @@ from vnquant.market import (
     Universe,
     default_calendar,
     load_universe,
-    session_fraction,
 )
 from vnquant.market.calendar import CLOSING_TIME, to_ict
-from vnquant.simulation.board import Board, Snapshot, take_snapshot, with_running_session
+from vnquant.simulation.board import Board
 from vnquant.simulation.chronicle import Chronicle, Record
 from vnquant.simulation.entitlements import entitlements
 from vnquant.simulation.film import SessionFilm
@@ -220,17 +219,11 @@ class SimulatedMarket:
         DateRangeError
             If the market does not trade on that day, or it is before the start.
         """
-        row = self._row_of(session)
+        row, history = self._row_of(session), self.daily(session)
         return self._keep(
             "film",
             (row, rows),
-            lambda: SessionFilm(
-                self._profiles,
-                self._made.history.head(row + 1),
-                self._tape(row),
-                self._board(row),
-                rows=rows,
-            ),
+            lambda: SessionFilm(self._profiles, history, self._tape(row), self._board(row), rows=rows),
         )
 
     def actions_at(
@@ -289,27 +282,12 @@ class SimulatedMarket:
     def _seen_at(self, local: datetime) -> tuple[int, BarPanel]:
         """Return the board's session and the daily bars as they are seen."""
         row = self._board_row(local)
-        whole = self.panel(self._day_of(row))
-        if self._day_of(row) < local.date() or local.time() >= CLOSING_TIME:
-            return row, whole
-        return row, self._keep(
-            "seen",
-            (row, _minute_of(local)),
-            lambda: with_running_session(
-                whole, row, self._snapshot(row, local), session_fraction(local, Exchange.HOSE, self.calendar)
-            ),
-        )
-
-    def _snapshot(self, row: int, local: datetime) -> Snapshot:
-        minute, visible = -1, np.full(len(self.symbols), len(MINUTES))
-        if self._day_of(row) == local.date():
-            minute = _minute_of(local)
-            visible = visible_minutes(minute, self._profiles.exchange)
-        return self._keep(
-            "snapshot",
-            (row, minute),
-            lambda: take_snapshot(self._made.history, row, self._tape(row), visible),
-        )
+        day = self._day_of(row)
+        if day < local.date() or local.time() >= CLOSING_TIME:
+            return row, self.panel(day)
+        film = self.film(day, rows=row)
+        place = film.place(local)
+        return row, self._keep("seen", (row, place), lambda: film.running.panel(place))
 
     def _board(self, row: int) -> Board:
         history = self._made.history

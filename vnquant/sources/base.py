@@ -54,17 +54,12 @@ class QuoteBoard:
         """Return the prices last matched, None before the first match."""
         return {symbol: quote.last_price for symbol, quote in self.quotes.items()}
 
-    def references(self) -> Mapping[str, float]:
-        """Return the reference prices."""
-        return {symbol: quote.reference_price for symbol, quote in self.quotes.items()}
-
     def prices(self) -> dict[str, float]:
         """Return what a share is worth on the board: the last match, before the first one the reference."""
-        last, prices = self.last_prices(), {}
-        references = self.references() if None in last.values() else {}
-        for symbol, price in last.items():
-            prices[symbol] = references[symbol] if price is None else price
-        return prices
+        return {
+            symbol: quote.reference_price if quote.last_price is None else quote.last_price
+            for symbol, quote in self.quotes.items()
+        }
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row a symbol, indexed by symbol; prices in VND, volumes in shares."""

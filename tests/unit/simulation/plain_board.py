@@ -1,4 +1,4 @@
-"""The plain way to draw a price board: all symbols at once, as arrays, of a session and a minute."""
+"""The plain way to draw a price board and its bars: all symbols at once, of a session and a minute."""
 
 from __future__ import annotations
 
@@ -72,6 +72,22 @@ def quotes(market: SimulatedMarket, row: int, local: datetime) -> dict[str, Quot
             foreign_room=float(left[at]),
         )
     return found
+
+
+def bars(market: SimulatedMarket, row: int, local: datetime) -> dict[str, np.ndarray]:
+    """Return the bars of session `row` at an instant of its day, NaN before a symbol's first match."""
+    history, tape = market._made.history, market._tape(row)
+    visible = visible_minutes(local.hour * 60 + local.minute, market._profiles.exchange)
+    columns, last = np.arange(len(visible)), np.maximum(visible - 1, 0)
+    volume = np.where(visible > 0, tape.cumulative_volume[last, columns], 0.0)
+    seen = {
+        "open": history.open[row],
+        "high": tape.running_high[last, columns],
+        "low": tape.running_low[last, columns],
+        "close": tape.close[last, columns],
+        "volume": volume,
+    }
+    return {name: np.where(volume > 0, values, np.nan) for name, values in seen.items()}
 
 
 def _ladders(market, row, anchor, lifted, started):

@@ -47,16 +47,36 @@ def test_a_film_shows_at_each_minute_what_the_market_shows(market):
         place, quotes = film.place(at), market.quotes_at(at)
         assert film.shows(at)
         assert FILM_MINUTES[place] == min(minute, 900)
-        bars = market.panel_at(at)
         for column, symbol in enumerate(market.symbols):
             assert film.quote(column, at) == quotes[symbol]
-            assert film.last_price(place, column) == quotes[symbol].last_price
-        if film.running.is_matched(place):
-            for name in OHLCV:
-                np.testing.assert_array_equal(getattr(film.running, name)[place], getattr(bars, name)[-1])
+            last = quotes[symbol].last_price
+            assert film.last_prices[column][place] == last
+            assert film.prices[column][place] == (quotes[symbol].reference_price if last is None else last)
+        bars = plain_board.bars(market, market._row_of(film.day), at)
+        for name in OHLCV:
+            expected = bars[name] if minute < 900 else getattr(market.panel(film.day), name)[-1]
+            np.testing.assert_array_equal(getattr(film.running, name)[place], expected)
     assert not film.shows(opened + timedelta(minutes=509))
     assert not film.shows(opened + timedelta(days=1))
     assert film.place(opened + timedelta(days=1, hours=2)) == len(FILM_MINUTES) - 1
+
+
+def test_bars_at_an_instant_are_those_of_the_sessions_before_and_what_has_matched(market):
+    sessions = market.daily(date(2024, 2, 29)).sessions
+    for row in (0, 1, 30):
+        day = sessions[row].item()
+        whole, opened = market.panel(day), datetime.combine(day, datetime.min.time(), tzinfo=ICT)
+        for minute in (510, 540, 550, 600, 700, 885, 899, 900, 1_200):
+            at = opened + timedelta(minutes=minute, seconds=30)
+            seen, now = market.panel_at(at), plain_board.bars(market, row, at)
+            complete = row if minute < 900 else row + 1
+            started = minute >= 900 or np.isfinite(now["close"]).any()
+            assert len(seen.timestamps) == (row + 1 if started else row)
+            for name in OHLCV:
+                theirs = getattr(seen, name)
+                np.testing.assert_array_equal(theirs[:complete], getattr(whole, name)[:complete])
+                if started and minute < 900:
+                    np.testing.assert_array_equal(theirs[-1], now[name])
 
 
 def test_rows_of_lanes_are_the_same_in_any_order():

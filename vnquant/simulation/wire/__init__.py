@@ -13,7 +13,7 @@ from vnquant.simulation.wire.history import (
     vps_history,
     vps_unsupported,
 )
-from vnquant.simulation.wire.rss import FEEDS, Feed, Story, feed_answer
+from vnquant.simulation.wire.rss import FEEDS, Feed, Story, feed_answer, number_of
 
 __all__ = (
     "FEEDS",
@@ -32,6 +32,7 @@ __all__ = (
     "html_answer",
     "java_double",
     "json_answer",
+    "number_of",
     "udf_error",
     "vndirect_history",
     "vps_history",

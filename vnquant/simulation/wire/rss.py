@@ -18,7 +18,7 @@ from xml.sax.saxutils import escape
 from vnquant.runtime.clock import ICT
 from vnquant.simulation.wire.answer import Answer
 
-__all__ = ("FEEDS", "Feed", "Story", "feed_answer")
+__all__ = ("FEEDS", "Feed", "Story", "feed_answer", "number_of")
 
 _HEADERS = {"Content-Type": "text/xml; charset=utf-8"}
 # One CafeF item in this many has a two-digit year.
@@ -54,23 +54,24 @@ class Feed:
     """One feed: its channel, how many items it lists, and which share of the stories it carries.
 
     `shelves` are the remainders modulo 4 of a story's number that this feed carries, so that some stories
-    stand in one feed only and some in all. `address` gives a story's address, `item` its text at a place.
+    stand in one feed only and some in all. `address` gives the address of a story and its number, `item` its
+    text at a place.
     """
 
     title: str
     link: str
     items: int
     shelves: frozenset[int]
-    address: Callable[[Story], str]
+    address: Callable[[Story, int], str]
     item: Callable[[Story, int], str]
 
-    def carries(self, story: Story) -> bool:
-        """Whether this feed lists the story."""
-        return _number(story) % 4 in self.shelves
+    def carries(self, number: int) -> bool:
+        """Whether this feed lists the story of a number."""
+        return number % 4 in self.shelves
 
     def choose(self, newest_first: Iterable[Story]) -> list[Story]:
         """Return the stories that this feed lists."""
-        return list(islice((story for story in newest_first if self.carries(story)), self.items))
+        return list(islice((story for story in newest_first if self.carries(number_of(story))), self.items))
 
 
 def feed_answer(feed: Feed, newest_first: Iterable[Story]) -> Answer:
@@ -86,12 +87,13 @@ def feed_answer(feed: Feed, newest_first: Iterable[Story]) -> Answer:
     return Answer(200, _HEADERS, (head + "\n".join(items) + "\n</channel></rss>\n").encode())
 
 
-def _cafef_address(story: Story) -> str:
-    return f"https://cafef.vn/{story.slug}-{188_000_000_000 + _number(story)}.chn"
+def _cafef_address(story: Story, number: int) -> str:
+    return f"https://cafef.vn/{story.slug}-{188_000_000_000 + number}.chn"
 
 
 def _cafef_item(story: Story, _place: int) -> str:
-    number, url = _number(story), _cafef_address(story)
+    number = number_of(story)
+    url = _cafef_address(story, number)
     image = f"https://cafefcdn.com/zoom/250_156/{number}.jpg"
     published = _rfc822(story.published_at)
     if number // 4 % _SHORT_YEARS == 0:
@@ -107,13 +109,15 @@ def _cafef_item(story: Story, _place: int) -> str:
     )
 
 
-def _vietstock_address(story: Story) -> str:
+def _vietstock_address(story: Story, number: int) -> str:
     when = story.published_at.astimezone(ICT)
-    return f"https://vietstock.vn/{when:%Y/%m}/{story.slug}-738-{_number(story) % 10_000_000}.htm"
+    month = f"{when.year}/{when.month:02}"
+    return f"https://vietstock.vn/{month}/{story.slug}-738-{number % 10_000_000}.htm"
 
 
 def _vietstock_item(story: Story, place: int) -> str:
-    number, url = _number(story), _vietstock_address(story)
+    number = number_of(story)
+    url = _vietstock_address(story, number)
     image = f'<img src="https://image.vietstock.vn/{number % 10_000_000}.jpg" />'
     before = f"<item><title>{escape(story.title)}</title><link>"
     after = (
@@ -125,12 +129,13 @@ def _vietstock_item(story: Story, place: int) -> str:
     return "\n".join(f"{before}{link}{after}" for link in links)
 
 
-def _vnexpress_address(story: Story) -> str:
-    return f"https://vnexpress.net/{story.slug}-{4_000_000 + _number(story) % 1_000_000}.html"
+def _vnexpress_address(story: Story, number: int) -> str:
+    return f"https://vnexpress.net/{story.slug}-{4_000_000 + number % 1_000_000}.html"
 
 
 def _vnexpress_item(story: Story, place: int) -> str:
-    number, url = _number(story), _vnexpress_address(story)
+    number = number_of(story)
+    url = _vnexpress_address(story, number)
     image = (
         f"https://i1-kinhdoanh.vnecdn.net/{story.published_at:%Y/%m/%d}/{number}.jpg?w=1200&h=0&q=100&dpr=1"
     )
@@ -176,7 +181,7 @@ FEEDS: Mapping[str, Feed] = {
 }
 
 
-def _number(story: Story) -> int:
+def number_of(story: Story) -> int:
     """Return the story's article number: the same in every answer, different from day to day."""
     return zlib.crc32(f"{story.slug}|{story.published_at.isoformat()}".encode())
 
