@@ -46,9 +46,8 @@ class MarketContext:
         moves = np.clip(ind.log_returns(close), -0.2, 0.2)
         market = _row_mean(moves)
         volatility = ind.rolling_std(market, 20)
-        above = np.where(
-            np.isfinite(ind.sma(close, 50)) & np.isfinite(close), close > ind.sma(close, 50), np.nan
-        )
+        average = ind.sma(close, 50)
+        above = np.where(np.isfinite(average) & np.isfinite(close), close > average, np.nan)
         five, twenty = (ind.ratio(ind.rolling_sum(market, n), volatility * np.sqrt(n)) for n in (5, 20))
         return cls(
             panel.timestamps[:rows], np.column_stack([five, twenty, volatility, _row_mean(above) - 0.5])

@@ -1,7 +1,7 @@
 """Windows of forks: each folds the last rows of a session, shape (S, N), into the rows before them.
 
-`before` holds the window - 1 rows of history, `earlier` says how many values these have, `count` how many the
-window holds with the last row: numbers where they are all the same.
+`before` holds the window - 1 rows of history, `earlier` says how many values these have: a number where it is
+the same for all columns. Where a last row has no value, the window is that of the rows before alone.
 """
 
 from __future__ import annotations
@@ -20,36 +20,48 @@ if TYPE_CHECKING:
 __all__ = ("FOLDS",)
 
 
-def _fold_sum(before: FloatArray, x: Forked, earlier: Any, count: Any) -> FloatArray:
-    total: FloatArray = bn.nansum(before, axis=0) + x.filled
-    return total
+def _fold_sum(before: FloatArray, x: Forked, earlier: Any) -> FloatArray:
+    total = bn.nansum(before, axis=0)
+    return _unless_missing(x, x.last + total, total)
 
 
-def _fold_mean(before: FloatArray, x: Forked, earlier: Any, count: Any) -> FloatArray:
-    mean: FloatArray = _fold_sum(before, x, earlier, count) / count
-    return mean
+def _fold_mean(before: FloatArray, x: Forked, earlier: Any) -> FloatArray:
+    total = bn.nansum(before, axis=0)
+    mean = x.last + total
+    mean /= earlier + 1
+    return _unless_missing(x, mean, total / earlier)
 
 
-def _fold_std(before: FloatArray, x: Forked, earlier: Any, count: Any) -> FloatArray:
+def _fold_std(before: FloatArray, x: Forked, earlier: Any) -> FloatArray:
     # Welford's update: the squares of the window grow by the distance to the mean before, scaled.
     mean = bn.nansum(before, axis=0) / np.maximum(earlier, 1)
     squares = bn.nansum((before - mean) ** 2, axis=0)
-    gap = x.last - mean
-    if not x.is_whole:
-        gap = np.where(x.there, gap, 0.0)
-    spread: FloatArray = np.sqrt((squares + gap * gap * earlier / np.maximum(count, 1)) / count)
-    return spread
+    # One buffer for all steps: there are as many cells as in a hundred sessions.
+    spread = x.last - mean
+    spread *= spread
+    spread *= earlier
+    spread /= earlier + 1
+    spread += squares
+    spread /= earlier + 1
+    return _unless_missing(x, np.sqrt(spread, out=spread), np.sqrt(squares / earlier))
 
 
-def _fold_max(before: FloatArray, x: Forked, earlier: Any, count: Any) -> FloatArray:
+def _fold_max(before: FloatArray, x: Forked, earlier: Any) -> FloatArray:
     return np.fmax(np.fmax.reduce(before, axis=0, initial=-np.inf), x.last)
 
 
-def _fold_min(before: FloatArray, x: Forked, earlier: Any, count: Any) -> FloatArray:
+def _fold_min(before: FloatArray, x: Forked, earlier: Any) -> FloatArray:
     return np.fmin(np.fmin.reduce(before, axis=0, initial=np.inf), x.last)
 
 
-FOLDS: dict[Any, Callable[[FloatArray, Forked, Any, Any], FloatArray]] = {
+def _unless_missing(x: Forked, window: FloatArray, before: FloatArray) -> FloatArray:
+    """Return windows with the last row, and those of the rows before where it has no value."""
+    if x.missing is not None:
+        np.copyto(window, before, where=x.missing)
+    return window
+
+
+FOLDS: dict[Any, Callable[[FloatArray, Forked, Any], FloatArray]] = {
     bn.move_sum: _fold_sum,
     bn.move_mean: _fold_mean,
     bn.move_std: _fold_std,

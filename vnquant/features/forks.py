@@ -31,8 +31,8 @@ R = TypeVar("R")
 
 Tail = Callable[[int], FloatArray]
 BoolArray = np.ndarray[Any, np.dtype[np.bool_]]
-# What was made of an array and of what was made of it, with all arrays in the key, by which they live on.
-Made = dict[Hashable, "tuple[Forked, tuple[Any, ...]]"]
+# What was made of an array and of what was made of it, with the arrays in the key, by which they live on.
+Made = dict[Hashable, "tuple[Forked, Any]"]
 
 
 class Forked(np.lib.mixins.NDArrayOperatorsMixin):
@@ -48,16 +48,14 @@ class Forked(np.lib.mixins.NDArrayOperatorsMixin):
         The last row at each of S instants; a single one where it is the same at all of them.
     """
 
-    __slots__ = ("_filled", "_known", "_made", "_tail", "_there", "_whole", "last", "rows")
+    __slots__ = ("_gaps", "_known", "_made", "_tail", "last", "rows")
 
     def __init__(self, rows: int, tail: Tail, last: FloatArray, made: Made | None = None) -> None:
         self.rows = rows
         self.last = last
         self._tail = tail
         self._known: FloatArray | None = None
-        self._there: BoolArray | None = None
-        self._whole: bool | None = None
-        self._filled: FloatArray | None = None
+        self._gaps: tuple[BoolArray | None] | None = None
         self._made: Made = {} if made is None else made
 
     @classmethod
@@ -120,15 +118,12 @@ class Forked(np.lib.mixins.NDArrayOperatorsMixin):
         """Return what is made of this array: forgotten together."""
         return Forked(self.rows, tail, last, self._made)
 
-    def once(self, key: Hashable, make: Callable[[], Forked], *others: Any) -> Forked:
-        """Return what was made of this array under a key, made now if it was not.
-
-        Many features share their beginnings. `others` are the arrays in the key.
-        """
-        key = (id(self), key)
+    def _once(self, make: Callable[..., Forked], *given: Hashable) -> Forked:
+        """Return what a method makes of this array, made now if it was not; features share beginnings."""
+        key = (id(self), make.__name__, given)
         made = self._made.get(key)
         if made is None:
-            made = self._made[key] = (make(), (self, others))
+            made = self._made[key] = (make(*given), self)
         return made[0]
 
     def release(self) -> None:
@@ -140,7 +135,7 @@ class Forked(np.lib.mixins.NDArrayOperatorsMixin):
 
     def shift(self, rows: int) -> Forked:
         """Return the array moved `rows` later."""
-        return self if rows == 0 else self.once(("shift", rows), lambda: self._shifted(rows))
+        return self if rows == 0 else self._once(self._shifted, rows)
 
     def _shifted(self, rows: int) -> Forked:
         def tail(k: int) -> FloatArray:
@@ -153,7 +148,7 @@ class Forked(np.lib.mixins.NDArrayOperatorsMixin):
 
     def previous(self) -> Forked:
         """Return the last value before each row, looking over missing ones."""
-        return self.once("previous", self._previous)
+        return self._once(self._previous)
 
     def _previous(self) -> Forked:
         before = bn.push(self.tail(self.rows), axis=0) if self.rows else self.tail(0)
@@ -165,7 +160,7 @@ class Forked(np.lib.mixins.NDArrayOperatorsMixin):
 
     def carried(self) -> Forked:
         """Return the last value at or before each row, looking over missing ones."""
-        return self.once("carried", self._carried)
+        return self._once(self._carried)
 
     def _carried(self) -> Forked:
         known = bn.push(self.tail(self.rows), axis=0)
@@ -174,7 +169,7 @@ class Forked(np.lib.mixins.NDArrayOperatorsMixin):
 
     def moving(self, kernel: Any, window: int, needed: int) -> Forked:
         """Return a bottleneck window over the last `window` rows, with at least `needed` values."""
-        return self.once((kernel, window, needed), lambda: self._moving(kernel, window, needed))
+        return self._once(self._moving, kernel, window, needed)
 
     def _moving(self, kernel: Any, window: int, needed: int) -> Forked:
         fold = FOLDS.get(kernel)
@@ -190,38 +185,24 @@ class Forked(np.lib.mixins.NDArrayOperatorsMixin):
         given = np.isfinite(before)
         # Mostly nothing is missing, and one number counts for all.
         earlier: Any = len(before) if given.all() else given.sum(axis=0)
-        count = earlier + (1 if self.is_whole else self.there)
         if (earlier if isinstance(earlier, int) else earlier.min()) >= needed:
-            return self._child(tail, fold(before, self, earlier, count))
+            return self._child(tail, fold(before, self, earlier))
         with np.errstate(invalid="ignore", divide="ignore"):
-            value = fold(before, self, earlier, count)
+            value = fold(before, self, earlier)
+        count = earlier + (1 if self.missing is None else ~self.missing)
         return self._child(tail, np.where(count >= needed, value, np.nan))
 
     @property
-    def there(self) -> BoolArray:
-        """Where the last rows have a value."""
-        if self._there is None:
-            self._there = np.isfinite(self.last)
-        return self._there
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether nothing is missing in the last rows."""
-        if self._whole is None:
-            self._whole = bool(self.there.all())
-        return self._whole
-
-    @property
-    def filled(self) -> FloatArray:
-        """The last rows with 0 for what is missing."""
-        if self._filled is None:
-            self._filled = self.last if self.is_whole else np.where(self.there, self.last, 0.0)
-        return self._filled
+    def missing(self) -> BoolArray | None:
+        """Where the last rows have no value; None where nothing is missing."""
+        if self._gaps is None:
+            there = np.isfinite(self.last)
+            self._gaps = (None if there.all() else ~there,)
+        return self._gaps[0]
 
     def recursive(self, weight: float, min_count: int) -> Forked:
         """Return a recursive average, y[t] = (1 - weight) y[t-1] + weight x[t], from the first value on."""
-        key = ("recursive", weight, min_count)
-        return self.once(key, lambda: self._recursive(weight, min_count))
+        return self._once(self._recursive, weight, min_count)
 
     def _recursive(self, weight: float, min_count: int) -> Forked:
         from vnquant.features.recurrence_kernel import recursive_average
@@ -260,28 +241,37 @@ def cellwise(function: Callable[P, R]) -> Callable[P, R]:
 
 def map_cells(function: Callable[..., Any], *inputs: Any) -> Forked:
     """Apply a function of cells to the history and to the last rows."""
-    forks = [x for x in inputs if isinstance(x, Forked)]
-    if len(forks) < len(inputs):
-        for other in inputs:
-            if not isinstance(other, _SINGLE) and np.ndim(other) > 1:
-                raise TypeError("a plain array of many rows cannot be combined with a forked one")
-    leading = forks[0]
+    leading: Forked | None = None
+    key: list[Hashable] = [function]
+    for x in inputs:
+        if isinstance(x, Forked):
+            leading = x if leading is None else leading
+            key.append(id(x))
+        elif isinstance(x, _NUMBER):
+            key.append(x)
+        elif np.ndim(x) > 1:
+            raise TypeError("a plain array of many rows cannot be combined with a forked one")
+        else:
+            key.append(id(x))
+    assert leading is not None
+    if isinstance(function, functools.partial):
+        return _mapped(leading, function, inputs)
+    made = leading._made.get(known := tuple(key))
+    if made is None:
+        made = leading._made[known] = (_mapped(leading, function, inputs), inputs)
+    return made[0]
 
+
+def _mapped(leading: Forked, function: Callable[..., Any], inputs: tuple[Any, ...]) -> Forked:
     def tail(k: int) -> FloatArray:
         got: FloatArray = function(*[x.tail(k) if isinstance(x, Forked) else x for x in inputs])
         return got
 
-    def make() -> Forked:
-        return leading._child(tail, function(*[x.last if isinstance(x, Forked) else x for x in inputs]))
-
-    if isinstance(function, functools.partial):
-        return make()
-    key = (function, *[x if isinstance(x, _NUMBER) else id(x) for x in inputs])
-    return leading.once(key, make, *inputs)
+    last = function(*[x.last if isinstance(x, Forked) else x for x in inputs])
+    return Forked(leading.rows, tail, last, leading._made)
 
 
 _NUMBER = (int, float)
-_SINGLE = (*_NUMBER, Forked)
 _CELLWISE = frozenset({np.where, np.clip, np.nan_to_num, np.isclose})
 
 

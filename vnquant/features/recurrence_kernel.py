@@ -39,9 +39,12 @@ def recursive_average(history: Any, weight: Any) -> Any:  # pragma: no cover - c
             elif known:
                 return out, -1
         else:
+            # Rows as arrays of their own, so that several columns are one step.
+            given, before, now = history[t], out[t - 1], out[t]
             for n in range(columns):
-                out[t, n] = weight * history[t, n] + (1.0 - weight) * out[t - 1, n]
-                known += np.isfinite(history[t, n])
+                x = given[n]
+                now[n] = weight * x + (1.0 - weight) * before[n]
+                known += np.isfinite(x)
             if known < columns:
                 return out, -1
     return out, first

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from types import CodeType, FunctionType
@@ -142,19 +142,31 @@ class FeatureSet:
             If the history has gaps, or a feature does something that forked arrays cannot; compute the panels
             one by one then.
         """
-        inputs = FeatureInputs.forked(running) if inputs is None else inputs
         # Feature-major while it is filled, since each feature is written as one block.
         values = np.empty((len(self.names), *running.close.shape))
-        for k, feature in enumerate(self.features):
+        for k, column in enumerate(self.session_columns(running, inputs)):
+            values[k] = column
+        values[:, ~running.started] = np.nan
+        values[np.isinf(values)] = np.nan
+        return np.moveaxis(values, 0, -1)
+
+    def session_columns(
+        self, running: RunningSession, inputs: FeatureInputs | None = None
+    ) -> Iterator[FloatArray]:
+        """Yield the features for `compute_session` one by one, as they come.
+
+        Each has shape (S, N), or 1 in place of S or N where it is the same for all of them. It may be
+        infinite, and may have a value where a symbol has not matched.
+        """
+        inputs = FeatureInputs.forked(running) if inputs is None else inputs
+        for feature in self.features:
             column = as_forked(feature.compute(inputs))
             if column is None:
                 raise TypeError(f"feature {feature.name!r} left the forked arrays; return what they gave")
-            values[k] = column.last
+            yield column.last
         if self.context:
             market = MarketContext.of(running.complete).before(np.atleast_1d(running.session))
-            values[len(self.features) :] = market.T[:, :, None]
-        np.copyto(values, np.nan, where=~(np.isfinite(values) & running.started))
-        return np.moveaxis(values, 0, -1)
+            yield from market.T[:, :, None]
 
     def fingerprint(self) -> str:
         """Return a hash of what the columns mean: names, version, and the code of each definition."""

@@ -2,8 +2,8 @@
 
 The rows of one symbol at a hundred minutes of a session differ little: most splits send all of them one way.
 So a tree is walked once for a whole series, by the range of each feature, and the series is parted only where
-a split lies within that range. Measured on 102 series of 113 rows and 120 trees of 15 leaves: 2.5 ms, row by
-row 20 ms, LightGBM's own predictor 45 ms, with the same sums to the last bit.
+a split lies within that range. Measured on 102 series of 113 rows and 120 trees of 15 leaves: 3 ms, by
+LightGBM's own predictor 85 ms, with the same sums to the last bit.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def walk_series(  # pragma: no cover - compiled
     roots : int32, one a tree
     deepest : int
         Splits on the longest path of all trees.
-    feature : int32, threshold : float64, value : float64, one a node
+    feature : int32, threshold : float32, value : float64, one a node
     child : int32, two a node: left and right; those of a leaf are the leaf itself
     """
     series, features, length = rows.shape
@@ -38,10 +38,9 @@ def walk_series(  # pragma: no cover - compiled
     x = np.empty((features, length), np.float32)
     low, high = np.empty(features, np.float32), np.empty(features, np.float32)
     total = np.empty(length)
-    # Where the rows of a series stand; the rows in the order of the nodes that they are in; those set aside.
-    places, order, aside = np.empty(length, np.intp), np.empty(length, np.intp), np.empty(length, np.intp)
-    # Nodes that wait, with the part of `order` that is in each.
-    waiting = np.empty((deepest + 1, 3), np.intp)
+    places = np.empty(length, np.intp)
+    # Nodes that wait, with the number of rows in each; and which these are, with those of the node at hand.
+    waiting, inside = np.empty((deepest + 1, 2), np.intp), np.empty((deepest + 2, length), np.bool_)
     for n in range(series):
         count = 0
         for s in range(length):
@@ -58,50 +57,52 @@ def walk_series(  # pragma: no cover - compiled
             low[f], high[f] = least, most
         for k in range(count):
             total[k] = 0.0
-            order[k] = k
         for root in roots:
-            node, begin, end, depth = root, 0, count, 0
+            node, size, depth = root, count, 0
             while True:
                 left, right = child[2 * node], child[2 * node + 1]
                 if left == node:
                     reached = value[node]
-                    if end - begin == count:
+                    if size == count:
                         for k in range(count):
                             total[k] += reached
                     else:
-                        for k in range(begin, end):
-                            total[order[k]] += reached
+                        # Adding 0 to the others is faster than choosing whom to add to.
+                        here = inside[depth]
+                        for k in range(count):
+                            total[k] += reached if here[k] else 0.0
                     if not depth:
                         break
                     depth -= 1
-                    node, begin, end = waiting[depth, 0], waiting[depth, 1], waiting[depth, 2]
+                    node, size = waiting[depth, 0], waiting[depth, 1]
                     continue
-                column, limit = x[feature[node]], threshold[node]
+                limit = threshold[node]
                 if high[feature[node]] <= limit:
                     node = left
                     continue
                 if not low[feature[node]] <= limit:
                     node = right
                     continue
-                # Which way a row goes cannot be foretold, so it is counted, not branched on.
-                kept, gone = begin, 0
-                for k in range(begin, end):
-                    row = order[k]
-                    goes_left = column[row] <= limit
-                    order[kept] = row
-                    aside[gone] = row
+                # All rows are looked at, also those elsewhere: without a branch, eight of them are one step.
+                column, here, lower = x[feature[node]], inside[depth], inside[depth + 1]
+                if size == count:
+                    for k in range(count):
+                        here[k] = True
+                kept = 0
+                for k in range(count):
+                    goes_left = here[k] & (column[k] <= limit)
+                    lower[k] = goes_left
                     kept += goes_left
-                    gone += not goes_left
-                for k in range(gone):
-                    order[kept + k] = aside[k]
-                if kept == begin:
+                if kept == 0:
                     node = right
-                elif kept == end:
+                elif kept == size:
                     node = left
                 else:
-                    waiting[depth, 0], waiting[depth, 1], waiting[depth, 2] = right, kept, end
+                    for k in range(count):
+                        here[k] &= not lower[k]
+                    waiting[depth, 0], waiting[depth, 1] = right, size - kept
                     depth += 1
-                    node, end = left, kept
+                    node, size = left, kept
         for k in range(count):
             out[n, places[k]] = total[k]
     return out

@@ -82,7 +82,7 @@ class TreeEnsemble:
                 self._roots.astype(np.int32),
                 self._deepest(),
                 self._feature.astype(np.int32),
-                self._threshold,
+                _rounded_down(self._threshold),
                 child,
                 self._value,
             )
@@ -152,6 +152,13 @@ def _nodes(block: str, offset: int) -> tuple[Any, ...]:
         np.concatenate([right, itself]),
         np.concatenate([np.array(_field(block, "internal_value").split(" "), dtype=np.float64), leaves]),
     )
+
+
+def _rounded_down(threshold: FloatArray) -> npt.NDArray[np.float32]:
+    """Return the greatest float32 that is not above each threshold: a float32 is below both or neither."""
+    with np.errstate(over="ignore"):
+        near = threshold.astype(np.float32)
+    return np.where(near > threshold, np.nextafter(near, np.float32(-np.inf)), near)
 
 
 def _field(block: str, name: str) -> str:

@@ -10,6 +10,7 @@ from vnquant.errors import InputError
 from vnquant.features import DEFAULT_FEATURES, FeatureInputs, FeatureSet
 from vnquant.features import indicators as ind
 from vnquant.features.forks import Forked
+from vnquant.features.recurrence_kernel import recursive_average
 from vnquant.market import OHLCV, RunningSession
 
 ROWS = 360
@@ -71,6 +72,53 @@ def test_windows_fold_any_last_row_into_any_history(window, seed, kind):
         plain = rolling(np.vstack([history, last[k]]), window)
         np.testing.assert_allclose(forked.last[k], plain[-1], rtol=1e-9, atol=1e-12)
         np.testing.assert_allclose(forked.tail(10), plain[-11:-1], rtol=1e-9, atol=1e-12)
+
+
+def test_a_missing_last_row_changes_no_other_and_leaves_the_window_before_it():
+    rng = np.random.default_rng(3)
+    history, last = rng.normal(size=(40, 6)), rng.normal(size=(5, 6))
+    history[30, 2] = np.nan  # fewer values in one column
+    history[:25, 4] = np.nan  # and in another too few for a window of 20
+    some = np.where(rng.random(last.shape) < 0.3, np.nan, last)
+    for rolling in (ind.rolling_sum, ind.rolling_mean, ind.rolling_std, ind.rolling_max, ind.rolling_min):
+        whole, holed = (rolling(Forked.of(history, x), 20, min_count=12).last for x in (last, some))
+        there = np.isfinite(some)
+        np.testing.assert_array_equal(holed[there], whole[there])
+        plain = np.array([rolling(np.vstack([history, row]), 20, min_count=12)[-1] for row in some])
+        np.testing.assert_allclose(holed, plain, rtol=1e-9, atol=1e-12)
+
+
+def test_what_is_made_twice_is_the_same_array_until_it_is_forgotten():
+    close = Forked.of(np.ones((30, 2)), np.ones((3, 2)))
+    first = [close * 2.0, np.sqrt(close), close.shift(2), ind.rolling_mean(close, 5), close / close.shift(1)]
+    again = [close * 2.0, np.sqrt(close), close.shift(2), ind.rolling_mean(close, 5), close / close.shift(1)]
+    assert all(a is b for a, b in zip(first, again, strict=True))
+    assert close * 3.0 is not first[0]
+    close.release()
+    assert close * 2.0 is not first[0]
+
+
+def test_a_compiled_average_is_the_recursion_to_the_last_bit():
+    history = np.random.default_rng(1).normal(size=(50, 7))
+    history[:3] = np.nan
+    averages, first = recursive_average(history, 0.07)
+    want = history.copy()
+    for t in range(4, 50):
+        want[t] = 0.07 * history[t] + (1.0 - 0.07) * want[t - 1]
+    assert first == 3
+    np.testing.assert_array_equal(averages, want)
+
+
+def test_features_one_by_one_are_those_of_the_table():
+    running, _ = forked_panel(missing=True)
+    features = FeatureSet()
+    table = features.compute_session(running)
+    columns = list(features.session_columns(running))
+    assert len(columns) == len(features.names)
+    for k, column in enumerate(columns):
+        column = np.broadcast_to(column, running.close.shape)
+        known = running.started & np.isfinite(column)
+        np.testing.assert_array_equal(table[:, :, k], np.where(known, column, np.nan))
 
 
 def test_operations_on_cells_act_on_history_and_last_rows():
