@@ -43,9 +43,9 @@ class SyncWorkbench:
         self._loop = loop
         self._runner = runner
 
-    def prepare(self) -> Self:
-        """Load the history and the model."""
-        self._run(lambda: self.bench.prepare())
+    def prepare(self, *, charts: bool = True) -> Self:
+        """See `Workbench.prepare`."""
+        self._run(lambda: self.bench.prepare(charts=charts))
         return self
 
     def scan(self, symbols: Sequence[str] | None = None, *, deadline_s: float | None = None) -> ScanResult:

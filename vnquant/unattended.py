@@ -57,7 +57,7 @@ async def run_virtual_span(until: datetime, *, database: str | Path | None, **op
 
     options = {"engine": EngineConfig(lease_term_s=_VIRTUAL_LEASE_S), "progress": False, **options}
     async with Workbench.open(database=database, **options) as bench:
-        await bench.prepare()
+        await bench.prepare(charts=False)
         return await run_span(bench.orchestrator, until)
 
 

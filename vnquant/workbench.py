@@ -250,14 +250,21 @@ class Workbench:
 
     # -- scanning -----------------------------------------------------------------------------------------
 
-    async def prepare(self) -> Self:
+    async def prepare(self, *, charts: bool = True) -> Self:
         """Load the history and the model now, so that the first scan starts warm.
 
         The model is trained once a month of market time and kept on disk; that takes some ten seconds and
         shows a bar. `scan` and `discuss` do it by themselves when needed.
+
+        Parameters
+        ----------
+        charts : bool
+            Whether the first chart starts warm too; who draws none spares itself plotly.
         """
         await self._desk.ready()
-        await asyncio.to_thread(self._charts.warm, self.model, dict(self.agents), sessions=_CHART_SESSIONS)
+        if charts:
+            agents = dict(self.agents)
+            await asyncio.to_thread(self._charts.warm, self.model, agents, sessions=_CHART_SESSIONS)
         return self
 
     async def scan(

@@ -146,20 +146,25 @@ def _read(path: Path, symbol: str) -> CachedHistory | None:
     import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(path)
+        with pq.ParquetFile(path) as file:  # `read_table` is for data sets, and imports pandas
+            table = file.read()
         told = {k.decode(): v.decode() for k, v in (table.schema.metadata or {}).items()}
         if told["symbol"] != symbol:
             raise ValueError(f"it holds {told['symbol']}")
-        columns = {name: table[name].to_numpy().astype(np.float64) for name in _COLUMNS}
-        series = BarSeries(
-            symbol,
-            table["timestamp"].to_numpy().astype("datetime64[s]"),
-            **columns,
-            source=told["source"],
-        )
+        columns: dict[str, Any] = {
+            name: np.from_dlpack(_whole(table, name)).astype(np.float64) for name in _COLUMNS
+        }
+        stamps = _whole(table, "timestamp")
+        since_1970 = np.from_dlpack(stamps.view("int64")).astype(f"datetime64[{stamps.type.unit}]")
+        series = BarSeries(symbol, since_1970.astype("datetime64[s]"), **columns, source=told["source"])
         return CachedHistory(series, date.fromisoformat(told["start"]), date.fromisoformat(told["end"]))
     except (pa.ArrowException, OSError, KeyError, ValueError) as exc:
         logger.warning(
             "%s: cached history %s cannot be read and is fetched again: %s", symbol, path.name, exc
         )
         return None
+
+
+def _whole(table: Any, name: str) -> Any:
+    """Return a column as one Arrow array, to be read by numpy itself: pyarrow's `to_numpy` imports pandas."""
+    return table.column(name).combine_chunks()

@@ -9,9 +9,9 @@ from pathlib import Path
 from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from vnquant.trading.async_engines import open_async_engine, reading
 from vnquant.trading.database_errors import ledger_error
 from vnquant.trading.database_url import read_database_url
-from vnquant.trading.engines import open_async_engine, reading
 from vnquant.trading.migrate import migrate
 
 __all__ = ("database_connection",)

@@ -28,19 +28,12 @@ from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import Connection
 from sqlalchemy.engine import URL
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from vnquant.errors import ClosedError, DatabaseLockedError, DatabaseUnavailableError
 from vnquant.runtime import VirtualTimeLoop
 from vnquant.trading.database_errors import ledger_error
 from vnquant.trading.database_url import is_sqlite
-from vnquant.trading.engines import (
-    begin_sqlite,
-    open_async_engine,
-    open_sqlite_engine,
-    sqlite_driver,
-    wait_for_locks,
-)
+from vnquant.trading.engines import begin_sqlite, open_sqlite_engine, sqlite_driver, wait_for_locks
 
 __all__ = ("DatabaseThread",)
 
@@ -73,7 +66,9 @@ class DatabaseThread:
         if is_sqlite(url):
             self._session = _Sqlite(url, read_only=read_only, lock_timeout_s=lock_timeout_s)
         else:
-            self._session = _Postgres(
+            from vnquant.trading.postgres_session import PostgresSession
+
+            self._session = PostgresSession(
                 url, read_only=read_only, lock_timeout_s=lock_timeout_s, answer_timeout_s=answer_timeout_s
             )
         self._thread = _Thread()
@@ -232,47 +227,3 @@ class _Sqlite:
         if self._connection is not None:
             self._connection.close()
             self._connection.engine.dispose()
-
-
-class _Postgres:
-    def __init__(self, url: URL, *, read_only: bool, lock_timeout_s: float, answer_timeout_s: float) -> None:
-        self._open = partial(
-            open_async_engine,
-            url,
-            read_only=read_only,
-            lock_timeout_s=lock_timeout_s,
-            answer_timeout_s=answer_timeout_s,
-        )
-        self._engine: AsyncEngine | None = None
-        self._runner: asyncio.Runner | None = None
-
-    @property
-    def answers_at_once(self) -> bool:
-        return False
-
-    def transact(self, work: Work[T], *, writes: bool, waits: bool) -> T:
-        if self._runner is None:
-            self._runner = asyncio.Runner()
-        return self._runner.run(self._transact(work, writes=writes))
-
-    async def _transact(self, work: Work[T], *, writes: bool) -> T:
-        if self._engine is None:
-            self._engine = self._open()
-        async with self._engine.connect() as connection:
-            if not writes:
-                # One view for several statements; the default looks anew at each.
-                await connection.execution_options(
-                    isolation_level="REPEATABLE READ", postgresql_readonly=True
-                )
-            async with connection.begin():
-                result: T = await connection.run_sync(work)
-                return result
-
-    def close(self, *, waits: bool) -> None:
-        if self._runner is None:
-            return
-        try:
-            if self._engine is not None:
-                self._runner.run(self._engine.dispose())
-        finally:
-            self._runner.close()

@@ -1,4 +1,4 @@
-"""Schema: the tables of the ledger, the same on SQLite and PostgreSQL. `migrations` builds them.
+"""Schema: the tables of the ledger, the same on SQLite and PostgreSQL. `migrations` brings older ones here.
 
 Money is whole VND in BIGINT. Instants are text, ISO 8601 in ICT with microseconds, which sorts by time and
 reads the same in every database; the market's time, never the machine's. What has no column of its own is

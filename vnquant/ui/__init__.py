@@ -1,8 +1,14 @@
 """UI: charts and widgets, thin: what they show is computed in the rooms below."""
 
-from vnquant.ui.chart_export import export_html, export_png, export_svg
-from vnquant.ui.charts import discussion_chart, price_chart
-from vnquant.ui.theme import COLOURS, ChartTheme, PriceState, price_states
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vnquant.ui.chart_export import export_html, export_png, export_svg
+    from vnquant.ui.charts import discussion_chart, price_chart
+    from vnquant.ui.theme import COLOURS, ChartTheme, PriceState, price_states
 
 __all__ = (
     "COLOURS",
@@ -15,3 +21,26 @@ __all__ = (
     "price_chart",
     "price_states",
 )
+
+# A workbench without a notebook shows progress bars at most, and imports no more of this room.
+_LAZY = {
+    "COLOURS": "theme",
+    "ChartTheme": "theme",
+    "PriceState": "theme",
+    "discussion_chart": "charts",
+    "export_html": "chart_export",
+    "export_png": "chart_export",
+    "export_svg": "chart_export",
+    "price_chart": "charts",
+    "price_states": "theme",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(import_module(f"vnquant.ui.{_LAZY[name]}"), name)
+    raise AttributeError(f"module 'vnquant.ui' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -2,8 +2,10 @@
 
 import asyncio
 import sqlite3
+import subprocess
+import sys
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing
 from datetime import timedelta
 from pathlib import Path
@@ -13,13 +15,15 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, inspect, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from vnquant.errors import DatabaseFormatError, DatabaseLockedError
 from vnquant.runtime import MarketClock, now, run_virtual
 from vnquant.trading import Ledger, database_connection
-from vnquant.trading.migrate import HEAD
+from vnquant.trading.async_engines import open_async_engine
+from vnquant.trading.database_url import read_database_url
+from vnquant.trading.migrate import HEAD, apply_steps, migrate
 from vnquant.trading.schema import METADATA
 
 from .conftest import Desk
@@ -123,12 +127,53 @@ def test_virtual_time_stands_while_the_database_answers(database: str) -> None:
     run_virtual(main())
 
 
-async def test_the_steps_build_the_tables_that_the_code_knows(database: str) -> None:
-    def differences(connection: Connection) -> list[object]:
-        return list(compare_metadata(MigrationContext.configure(connection), METADATA))
+async def built_by(database: str, build: Callable[[Connection], None]) -> tuple[object, list[object]]:
+    """Return what an empty database holds after `build`, and how that differs from what the code knows."""
 
-    async with database_connection(database, read_only=False) as connection:
-        assert await connection.run_sync(differences) == []
+    def look(connection: Connection) -> tuple[object, list[object]]:
+        build(connection)
+        there = inspect(connection)
+        tables = {
+            name: (
+                {c["name"]: (str(c["type"]), c["nullable"], c["default"]) for c in there.get_columns(name)},
+                there.get_pk_constraint(name),
+                there.get_foreign_keys(name),
+                sorted(there.get_indexes(name), key=str),
+                sorted(there.get_unique_constraints(name), key=str),
+            )
+            for name in there.get_table_names()
+        }
+        version = connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one()
+        return (tables, version), list(compare_metadata(MigrationContext.configure(connection), METADATA))
+
+    engine = open_async_engine(read_database_url(database), lock_timeout_s=5, answer_timeout_s=30)
+    try:
+        async with engine.connect() as connection, connection.begin() as transaction:
+            found = await connection.run_sync(look)
+            await transaction.rollback()
+            return found
+    finally:
+        await engine.dispose()
+
+
+async def test_a_new_ledger_has_the_tables_that_the_steps_build(database: str) -> None:
+    by_steps, differences = await built_by(database, apply_steps)
+    assert differences == []
+    assert await built_by(database, migrate) == (by_steps, [])
+
+
+def test_a_new_ledger_needs_neither_alembic_nor_an_orm(tmp_path: Path) -> None:
+    code = (
+        "import sys\n"
+        "from vnquant.runtime import run_virtual\n"
+        "from vnquant.trading import Ledger\n"
+        "async def main():\n"
+        "    async with await Ledger.open(sys.argv[1]) as ledger:\n"
+        "        await ledger.recover()\n"
+        "run_virtual(main())\n"
+        "assert not {'alembic', 'sqlalchemy.orm', 'pandas'} & set(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "ledger.db")], check=True, timeout=50)
 
 
 def test_the_newest_step_is_the_one_that_opening_looks_for() -> None:

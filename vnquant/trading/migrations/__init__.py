@@ -1,1 +1,1 @@
-"""Migrations: the steps that build the ledger's tables, applied by `vnquant.trading.migrate` on opening."""
+"""Migrations: the steps from the first ledger to this one; `vnquant.trading.migrate` applies them."""
