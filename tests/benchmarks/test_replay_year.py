@@ -2,6 +2,9 @@
 
 Issue size with VNQUANT_BENCHMARK_SIZE=full: the year 2025, discussions and paper trading on. Otherwise two
 weeks. The model is trained beforehand: a year needs one, which is kept on disk.
+
+Seconds say what machine it was: bare sleeps of the year took 3.8 s on one day and 12 s on another. 20 s, the
+goal, are 5.3 times the 3.8 s of the machine for which it was set.
 """
 
 import asyncio
@@ -90,3 +93,5 @@ def test_a_year_takes_seconds_and_two_of_them_are_one(tmp_path, cache):
         second["journal_digest"],
     )
     assert first["peak_mib"] <= 1_536
+    if FULL:
+        assert first["cpu_s"] / bare_s <= 5.3
