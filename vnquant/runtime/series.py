@@ -86,19 +86,21 @@ class Series(Nap):
 
     def _ring(self) -> None:
         if self._grid.holds():  # else the clock was set in this very turn
+            next_s = None
             try:
                 self._waits = self._work(self._begin())
+                if self._waits is None:
+                    next_s = self._plan()
             except BaseException as exc:  # noqa: BLE001 - it is for the task, as if it had run the round
                 self._outcome = exc
-            else:
-                if self._is_over:  # the round has cancelled its own task
-                    if inspect.iscoroutine(self._waits):
-                        self._waits.close()
-                    return
-                if self._waits is None and (next_s := self._plan()) is not None:
-                    if self._heart is not None:
-                        self._heart.rest_until(next_s)
-                    self.when_s = next_s
-                    self._loop.take_timer(self)
-                    return
+            if self._is_over:  # the round has cancelled its own task, which is being woken
+                if inspect.iscoroutine(self._waits):
+                    self._waits.close()
+                return
+            if next_s is not None:
+                if self._heart is not None:
+                    self._heart.rest_until(next_s)
+                self.when_s = next_s
+                self._loop.take_timer(self)
+                return
         self._wake(self)

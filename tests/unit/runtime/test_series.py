@@ -203,6 +203,26 @@ async def test_a_round_may_cancel_its_own_task():
     assert since_start() == 120
 
 
+async def test_a_round_that_cancels_its_own_task_and_fails_ends_it_once():
+    ended = []
+
+    def begin(tick):
+        running.cancel()
+        raise Enough
+
+    async def run():
+        try:
+            await Schedule(60, immediate=False).run(begin)
+        except Enough:
+            ended.append(since_start())
+            await asyncio.sleep(5)
+
+    running = asyncio.create_task(run())
+    await asyncio.wait([running])
+    assert ended == [60]
+    assert since_start() == 65
+
+
 @pytest.mark.parametrize("moved", [timedelta(hours=1), timedelta(hours=-1)])
 async def test_when_the_clock_is_set_the_next_round_comes_within_an_interval(moved):
     clock = MarketClock(START)
