@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from tests.kernels.harness import INSTALLED, Kernel
+from tests.pace import slowness
 
 pytestmark = [pytest.mark.benchmark, pytest.mark.timeout(900)]
 
@@ -102,9 +103,10 @@ def test_an_empty_cell_is_answered_at_once(tmp_path: Path, capsys: pytest.Captur
         if FULL and longest:
             print(longest[0][2])
     assert told.get("ScanFinished", 0) >= 1
-    assert found["median"] <= TARGET_MS / 5 + 2 * yardstick["median"]
+    target_ms = TARGET_MS * slowness()
+    assert found["median"] <= target_ms / 5 + 2 * yardstick["median"]
     # What holds up an idle kernel as well, on a machine with other things to do, is not ours.
-    assert found["p99"] <= TARGET_MS + 2 * yardstick["p99"]
+    assert found["p99"] <= target_ms + 2 * yardstick["p99"]
 
 
 def _ours_last(stack: str) -> str:

@@ -14,6 +14,7 @@ from sklearn.linear_model import Ridge
 
 from tests.benchmarks.loop_lag import idle_lags, quantiles, sample_lags
 from tests.integration.engine.distant_exchange import distant_bench, distant_exchange
+from tests.pace import slowness
 from vnquant import Workbench
 from vnquant.engine import EngineEvent
 from vnquant.runtime import StallWatch
@@ -100,6 +101,7 @@ async def test_the_loop_stays_responsive(place, predictor, tmp_path, model_cache
             )
         )
     assert told["ScanFinished"] >= SECONDS * SPEED / 180 / 2
-    assert found["p50"] <= TARGET_MS / 4 + idle["p50"]
+    target_ms = TARGET_MS * slowness()
+    assert found["p50"] <= target_ms / 4 + idle["p50"]
     # What holds up an idle loop as well, on a machine with other things to do, is not ours.
-    assert found["p99"] <= TARGET_MS + 2 * idle["p99"]
+    assert found["p99"] <= target_ms + 2 * idle["p99"]

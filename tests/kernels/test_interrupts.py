@@ -5,6 +5,7 @@ import time
 import pytest
 
 from tests.kernels.conftest import Bench
+from tests.pace import slowness
 
 ASKS_THE_MARKET = ("bench.scan()", "bench.discuss('FPT')", "orchestrator.run_all_scanners()")
 TURNS = (1, 2, 3, 5, 8, 12, 20)
@@ -73,7 +74,7 @@ def test_an_interrupt_is_heard_while_nothing_else_wakes_the_loop(bench: Bench) -
         took_s.append(time.monotonic() - sent_s)
         assert kernel.result(cell).ename == "CancelledError"
     kernel.say(bench.widgets["panel views"], "hello")
-    assert sorted(took_s)[1] < 0.5, took_s
+    assert sorted(took_s)[1] < 0.5 * slowness(), took_s
 
 
 def test_an_interrupted_start_leaves_nothing_and_can_be_repeated(bench: Bench) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.kernels.harness import Kernel, Message
+from tests.pace import slowness
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 SETUP = """
@@ -60,7 +61,7 @@ def test_the_button_ends_the_operation_with_a_clear_word(kernel: Kernel, shell: 
     cancel = button(kernel)
     pressed_s = kernel.click(cancel, subshell=subshell)
     result = kernel.result(cell)
-    assert time.monotonic() - pressed_s < 1.0
+    assert time.monotonic() - pressed_s < 1.0 * slowness()
     assert result.ename == "OperationCancelledError"
     assert "Counting was cancelled by its button after" in result.evalue
     assert "of 2,000 sheep" in result.evalue
