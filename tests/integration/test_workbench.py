@@ -115,6 +115,15 @@ async def test_charts_need_loaded_bars_and_then_work_as_static_html(bench):
     assert "fingerprint" in figure.to_html(include_plotlyjs=False)
 
 
+async def test_who_draws_no_charts_can_prepare_without_them(bench, monkeypatch):
+    def warm(*_: object, **__: object) -> None:
+        raise AssertionError("charts were prepared")
+
+    monkeypatch.setattr("vnquant.dossier.SymbolCharts.warm", warm)
+    assert (await bench.prepare(charts=False)).model is not None
+    assert len(bench.chart("FPT", sessions=60).data) > 5  # one that was not foreseen is drawn all the same
+
+
 async def test_bars_come_as_one_panel_with_the_running_session_partial(bench):
     panel = await bench.bars(["FPT", "VCB"], "2025-05-26", "2025-06-02")
     assert panel.symbols == ("FPT", "VCB")

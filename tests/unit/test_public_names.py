@@ -8,6 +8,7 @@ import sys
 import pytest
 
 import vnquant
+import vnquant.ui
 
 ROOMS = sorted(module.name for module in pkgutil.walk_packages(vnquant.__path__, "vnquant.") if module.ispkg)
 HEAVY = (
@@ -41,7 +42,20 @@ def test_importing_the_package_and_its_light_rooms_loads_nothing_heavy():
     assert done.stdout.strip() == "[]"
 
 
+def test_a_replay_imports_neither_tables_nor_charts_nor_what_servers_need():
+    script = (
+        "import sys, vnquant.settings, vnquant.engine, vnquant.trading.ledger, vnquant.unattended;"
+        "import vnquant.desk, vnquant.direct_operation, vnquant.views, vnquant.ui.progress;"
+        "never = {'pandas', 'plotly', 'alembic', 'sqlalchemy.orm', 'aiohttp', 'scipy', 'vnquant.ui.charts'};"
+        "print(never & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
 def test_a_misspelt_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="prise_chart"):
+        _ = vnquant.ui.prise_chart
     with pytest.raises(AttributeError, match="Workbenhc"):
         _ = vnquant.Workbenhc
     assert "Workbench" in dir(vnquant)

@@ -158,7 +158,7 @@ def _read(path: Path, symbol: str) -> CachedHistory | None:
         since_1970 = np.from_dlpack(stamps.view("int64")).astype(f"datetime64[{stamps.type.unit}]")
         series = BarSeries(symbol, since_1970.astype("datetime64[s]"), **columns, source=told["source"])
         return CachedHistory(series, date.fromisoformat(told["start"]), date.fromisoformat(told["end"]))
-    except (pa.ArrowException, OSError, KeyError, ValueError) as exc:
+    except (pa.ArrowException, OSError, KeyError, ValueError, AttributeError) as exc:
         logger.warning(
             "%s: cached history %s cannot be read and is fetched again: %s", symbol, path.name, exc
         )
@@ -167,4 +167,7 @@ def _read(path: Path, symbol: str) -> CachedHistory | None:
 
 def _whole(table: Any, name: str) -> Any:
     """Return a column as one Arrow array, to be read by numpy itself: pyarrow's `to_numpy` imports pandas."""
-    return table.column(name).combine_chunks()
+    column = table.column(name).combine_chunks()
+    if column.null_count:
+        raise ValueError(f"its column {name} has gaps")
+    return column

@@ -1,9 +1,13 @@
 """The cache asks only for what is missing, never keeps a running session, and notices re-adjusted prices."""
 
 import asyncio
+import subprocess
+import sys
 from datetime import date, datetime, timedelta
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from vnquant.errors import EmptyAnswerError, ParameterError, SourceConnectionError
@@ -175,6 +179,40 @@ async def test_a_corrupt_file_is_fetched_again_and_logged(damage, feed, clock, t
     assert len(await second.bars("FPT", START, MONDAY.date())) > 15
     assert "fetched again" in caplog.text
     assert len(feed.asked) == 2
+
+
+async def test_what_is_read_is_what_pyarrow_reads(cached, tmp_path):
+    await cached.bars("FPT", START, MONDAY.date())
+    (path,) = tmp_path.rglob("FPT.parquet")
+    stored, table = await BarCache(tmp_path, "feed").get("FPT"), pq.read_table(path)
+    for name in ("open", "high", "low", "close", "volume"):
+        assert getattr(stored, name).tobytes() == table[name].to_numpy().tobytes()
+    assert stored.timestamps.dtype == "datetime64[s]"
+    assert np.array_equal(stored.timestamps, table["timestamp"].to_numpy())
+
+
+async def test_a_file_with_a_gap_in_a_column_is_fetched_again(cached, feed, clock, tmp_path, caplog):
+    await cached.bars("FPT", START, MONDAY.date())
+    (path,) = tmp_path.rglob("FPT.parquet")
+    table = pq.read_table(path)
+    gap = pa.array([None, *table["close"].to_pylist()[1:]], pa.float64())
+    pq.write_table(table.set_column(table.schema.get_field_index("close"), "close", gap), path)
+    again = CachedBars(feed, BarCache(tmp_path, "feed"), clock=clock)
+    assert np.isfinite((await again.bars("FPT", START, MONDAY.date())).close).all()
+    assert "fetched again" in caplog.text
+
+
+async def test_reading_a_file_does_not_import_pandas(cached, tmp_path):
+    await cached.bars("FPT", START, MONDAY.date())
+    code = (
+        "import sys\n"
+        "from vnquant.runtime import run_virtual\n"
+        "from vnquant.sources import BarCache\n"
+        "assert len(run_virtual(BarCache(sys.argv[1], 'feed').get('FPT'))) > 15\n"
+        "assert 'pyarrow' in sys.modules and 'pandas' not in sys.modules\n"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    await asyncio.to_thread(subprocess.run, command, check=True, timeout=50)
 
 
 async def test_no_partial_file_is_left(cached, tmp_path):
