@@ -123,7 +123,7 @@ def discussion_chart(
         "x": [round(s.score, 4) if s.has_opinion else 0.0 for s in signals],
         "marker": {
             "color": colours,
-            "opacity": [0.25 + 0.75 * s.confidence for s in signals],
+            "opacity": [round(0.25 + 0.75 * s.confidence, 3) for s in signals],
             "line": {"color": colours, "width": 1.5},
         },
         "text": [
