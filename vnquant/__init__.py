@@ -6,8 +6,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from vnquant.lazy import lazy_names
 
 if TYPE_CHECKING:
     from vnquant.workbench import Workbench
@@ -17,11 +18,8 @@ __all__ = ("Workbench", "__version__")
 __version__ = "0.1.0"
 
 
-def __getattr__(name: str) -> Any:
-    # The workbench pulls in the rooms; a script that only wants `vnquant.market` does not pay for them.
-    if name == "Workbench":
-        return import_module("vnquant.workbench").Workbench
-    raise AttributeError(f"module 'vnquant' has no attribute {name!r}")
+# The workbench pulls in the rooms; a script that only wants `vnquant.market` does not pay for them.
+__getattr__ = lazy_names(__name__, {"Workbench": "workbench"})
 
 
 def __dir__() -> list[str]:

@@ -126,7 +126,7 @@ class DirectResearch:
 
     def quotes_at_hand(self, symbols: Sequence[str]) -> QuoteBoard | None:
         """Return the board of some symbols; None where the exchange has to be asked."""
-        return self._direct.quotes(symbols, self._direct.exchange.now()) if self._direct.is_clear else None
+        return self._direct.quotes_now(symbols)
 
     def news_at_hand(self) -> list[Article] | None:
         """Return the latest headlines, judged; None where the feeds have to be asked."""

@@ -3,8 +3,8 @@
 Issue size with VNQUANT_BENCHMARK_SIZE=full: the year 2025, discussions and paper trading on. Otherwise two
 weeks. The model is trained beforehand: a year needs one, which is kept on disk.
 
-Seconds say what machine it was: bare sleeps of the year took 3.8 s on one day and 12 s on another. 20 s, the
-goal, are 5.3 times the 3.8 s of the machine for which it was set.
+Seconds say what machine it was: bare sleeps of the year took 3.8 s on one day and 12 s on another. The goal
+is 20 s, which is 5.3 times the bare sleeps of the quicker day.
 """
 
 import asyncio

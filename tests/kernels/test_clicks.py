@@ -14,8 +14,8 @@ REACHED = {"start": "running", "pause": "paused", "resume": "running", "cancel":
 ROUNDS = 5
 MOMENTS = 3  # the calmest counts: what else a busy machine does is not ours
 LIMIT_MS = 100.0
-# Three processes of tests share two cores, and a click has a front end, a kernel and a loop on its way.
-BESIDE_OTHERS = 2.0
+# Three processes of tests share two cores.
+BESIDE_OTHERS = 1.5
 
 
 def says(state: str, since_s: float) -> Callable[[Message], bool]:

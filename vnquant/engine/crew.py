@@ -16,7 +16,7 @@ from vnquant.engine.news_scan import NewsScan
 from vnquant.engine.opportunity_desk import OpportunityDesk
 from vnquant.engine.position_watch import PositionWatch
 from vnquant.engine.record import Record
-from vnquant.engine.research import AtHand, Research
+from vnquant.engine.research import Research
 from vnquant.engine.trader import Trader
 from vnquant.trading import Ledger
 
@@ -65,7 +65,7 @@ class Crew:
                 trader,
                 inbox,
                 entitlements,
-                research if isinstance(research, AtHand) else None,
+                research,
                 calendar=calendar,
                 config=config,
                 tell=tell,

@@ -12,7 +12,7 @@ from vnquant.engine.grid import takes_orders
 from vnquant.engine.inbox import Inbox
 from vnquant.engine.policy import marketable_limit_vnd
 from vnquant.engine.record import DayStart
-from vnquant.engine.research import AtHand
+from vnquant.engine.research import AtHand, Research
 from vnquant.engine.rounds import Stage
 from vnquant.engine.trader import Trader
 from vnquant.errors import CancelRefusedError
@@ -47,7 +47,7 @@ class PositionWatch:
         trader: Trader,
         inbox: Inbox,
         entitlements: Entitlements,
-        at_hand: AtHand | None,
+        research: Research,
         *,
         calendar: TradingCalendar,
         config: EngineConfig,
@@ -56,7 +56,7 @@ class PositionWatch:
         self._trader = trader
         self._inbox = inbox
         self._entitlements = entitlements
-        self._at_hand = at_hand
+        self._at_hand = research if isinstance(research, AtHand) else None
         self._calendar = calendar
         self._config = config
         self._tell = tell

@@ -20,6 +20,8 @@ __all__ = ("Glancing", "Repeater", "Work")
 
 logger = logging.getLogger(__name__)
 
+_INSTANT = timedelta(microseconds=1)
+
 
 class Work(Protocol):
     """What a component does each round."""
@@ -36,9 +38,6 @@ class Glancing(Protocol):
     def glance(self) -> bool:
         """Look without waiting, and return whether that was the round."""
         ...
-
-
-_INSTANT = timedelta(microseconds=1)
 
 
 class Repeater:
@@ -92,14 +91,7 @@ class Repeater:
         }
 
     async def repeat(
-        self,
-        name: str,
-        stage: Stage,
-        hours: Hours,
-        every_s: float,
-        work: Work,
-        *,
-        pauses: bool = True,
+        self, name: str, stage: Stage, hours: Hours, every_s: float, work: Work, *, pauses: bool = True
     ) -> None:
         """Run rounds for ever.
 
@@ -121,17 +113,17 @@ class Repeater:
                 if not pauses or self.going.is_set():  # a pause may have come while this waited its turn
                     await self._attempt(name, work)
 
-        def begin(_: Tick) -> Awaitable[object] | None:
+        def begin(_: Tick | None = None) -> Awaitable[object] | None:
             if pauses and not self.going.is_set():
                 return None
-            if glancing is not None and self.order.is_clear(stage) and glancing.glance():
+            if glancing is not None and self.order.is_clear(stage) and _is_enough(glancing):
                 return None
             return work_in_turn()
 
         if stage in self._at_once:
             self._at_once.discard(stage)
-            if hours.contain(now(), self._calendar) and (not pauses or self.going.is_set()):
-                await work_in_turn()
+            if hours.contain(now(), self._calendar) and (waits := begin()) is not None:
+                await waits
         # Where those of an earlier stage begin first, those of a later one seldom have to wait for them.
         rounds = self.schedule(hours, every_s, not_before=self._not_before.get(stage), rank=stage)
         await rounds.run(begin)
@@ -156,3 +148,11 @@ class Repeater:
 
     def _is_frozen(self) -> bool:
         return self._clock().speed == 0.0
+
+
+def _is_enough(glancing: Glancing) -> bool:
+    """Return whether a glance was the round; one that fails is not, and the round itself tells why."""
+    try:
+        return glancing.glance()
+    except VnQuantError:
+        return False

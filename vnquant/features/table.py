@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from types import CodeType, FunctionType
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from vnquant.errors import AlignmentError, InputError, ParameterError
 from vnquant.features.context import CONTEXT_NAMES, MarketContext
@@ -126,8 +128,16 @@ class FeatureSet:
         values[~np.isfinite(values)] = np.nan
         return Features(self.names, panel.symbols, panel.timestamps, np.moveaxis(values, 0, -1))
 
-    def compute_session(self, running: RunningSession, inputs: FeatureInputs | None = None) -> FloatArray:
+    def compute_session(
+        self,
+        running: RunningSession,
+        inputs: FeatureInputs | None = None,
+        *,
+        dtype: npt.DTypeLike = np.float64,
+    ) -> npt.NDArray[Any]:
         """Compute the last row of the table at each instant of a running session, shape (S, N, F).
+
+        In memory the instants of each symbol and feature lie together.
 
         Parameters
         ----------
@@ -135,6 +145,8 @@ class FeatureSet:
             Its completed sessions lack no bar.
         inputs : FeatureInputs, optional
             `FeatureInputs.forked(running)`, where the caller has made it already.
+        dtype : dtype
+            Floating-point type of the table; what is infinite in it counts as missing.
 
         Raises
         ------
@@ -142,31 +154,23 @@ class FeatureSet:
             If the history has gaps, or a feature does something that forked arrays cannot; compute the panels
             one by one then.
         """
-        # Feature-major while it is filled, since each feature is written as one block.
-        values = np.empty((len(self.names), *running.close.shape))
-        for k, column in enumerate(self.session_columns(running, inputs)):
-            values[k] = column
-        values[:, ~running.started] = np.nan
-        values[np.isinf(values)] = np.nan
-        return np.moveaxis(values, 0, -1)
-
-    def session_columns(
-        self, running: RunningSession, inputs: FeatureInputs | None = None
-    ) -> Iterator[FloatArray]:
-        """Yield the features for `compute_session` one by one, as they come.
-
-        Each has shape (S, N), or 1 in place of S or N where it is the same for all of them. It may be
-        infinite, and may have a value where a symbol has not matched.
-        """
         inputs = FeatureInputs.forked(running) if inputs is None else inputs
-        for feature in self.features:
+        instants, symbols = running.close.shape
+        values = np.empty((symbols, len(self.names), instants), dtype)
+        for k, feature in enumerate(self.features):
             column = as_forked(feature.compute(inputs))
             if column is None:
                 raise TypeError(f"feature {feature.name!r} left the forked arrays; return what they gave")
-            yield column.last
+            # First the type, then the order: moved eight bytes at a time, the cells take twice as long.
+            values[:, k] = column.last.astype(dtype, copy=False).T
         if self.context:
             market = MarketContext.of(running.complete).before(np.atleast_1d(running.session))
-            yield from market.T[:, :, None]
+            values[:, len(self.features) :] = market.T
+        np.moveaxis(values, 1, -1)[~running.started.T] = np.nan
+        infinite = np.isinf(values)
+        if infinite.any():
+            values[infinite] = np.nan
+        return np.moveaxis(values, -1, 0)
 
     def fingerprint(self) -> str:
         """Return a hash of what the columns mean: names, version, and the code of each definition."""

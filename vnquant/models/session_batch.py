@@ -104,8 +104,8 @@ def _forecast_today(
     """Forecast the symbols that have matched; return that, and what tells of it what moved it."""
     shape = running.close.shape
     inputs = FeatureInputs.forked(running)
-    # By symbol, feature and instant: what moves little lies together.
-    series = _series(running, features, inputs)
+    # By symbol, feature and instant, as it lies in memory: what moves little is together.
+    series = np.moveaxis(features.compute_session(running, inputs, dtype=np.float32), 0, -1)
     deviation = _last(bar_deviation(inputs.close, config.horizon), shape)
     raw = _predicted(final, series, np.isfinite(deviation) & running.started)
     known = MarketContext.of(running.complete.tail(_CONTEXT_ROWS)).before(np.atleast_1d(running.session))
@@ -122,20 +122,6 @@ def _forecast_today(
         return explain(series[columns, :, places], calibration.slope * deviation[places, columns])
 
     return Outlook(*apply_calibration(raw, deviation, calibration, around)), drivers
-
-
-def _series(running: RunningSession, features: FeatureSet, inputs: FeatureInputs) -> Series:
-    """Return the features as `compute_session` does, but of shape (N, F, S) and in the model's precision."""
-    instants, symbols = running.close.shape
-    series = np.empty((symbols, len(features.names), instants), dtype=np.float32)
-    for k, column in enumerate(features.session_columns(running, inputs)):
-        # First the type, then the order: moved eight bytes at a time, the cells take twice as long.
-        series[:, k] = column.astype(np.float32).T
-    np.moveaxis(series, 1, -1)[~running.started.T] = np.nan
-    infinite = np.isinf(series)
-    if infinite.any():
-        series[infinite] = np.nan
-    return series
 
 
 def _no_drivers(places: IndexArray, columns: IndexArray) -> list[Told]:

@@ -1,7 +1,7 @@
 """Series: rounds that the loop's own timer runs, one after the other, while none of them has to wait.
 
-A replayed year has 700,000 rounds, and in nine of ten there is nothing to do: they look, and are done. To
-wake a task for each, through all the coroutines that it stands in, took twice as long as the look itself.
+A replayed year has 700,000 rounds, and in nine of ten there is nothing to do: they look, and are done. With a
+task woken for each a round took 1.7 times as long (16.7 against 9.7 us on a slow machine, CPython 3.11).
 """
 
 from __future__ import annotations

@@ -77,6 +77,10 @@ class DirectMarket:
             return QuoteBoard({})
         return _FilmBoard(_Quotes(self._shown(local), local, columns))
 
+    def quotes_now(self, symbols: Sequence[str]) -> QuoteBoard | None:
+        """Return the present board; None where something stands between."""
+        return self.quotes(symbols, self.exchange.now()) if self.is_clear else None
+
     def _shown(self, local: datetime) -> SessionFilm:
         """Return the session that boards show."""
         film = self._film
@@ -142,9 +146,8 @@ class DirectQuotes:
 
     async def quotes(self, symbols: Sequence[str]) -> QuoteBoard:
         """Return the present quotes."""
-        if not self._direct.is_clear:
-            return await self._otherwise.quotes(symbols)
-        return self._direct.quotes(symbols, self._direct.exchange.now())
+        board = self._direct.quotes_now(symbols)
+        return await self._otherwise.quotes(symbols) if board is None else board
 
 
 class DirectStories(Generic[T]):

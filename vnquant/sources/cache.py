@@ -155,10 +155,12 @@ def _read(path: Path, symbol: str) -> CachedHistory | None:
             name: np.from_dlpack(_whole(table, name)).astype(np.float64) for name in _COLUMNS
         }
         stamps = _whole(table, "timestamp")
+        if not pa.types.is_timestamp(stamps.type):
+            raise ValueError(f"its timestamps are {stamps.type}")
         since_1970 = np.from_dlpack(stamps.view("int64")).astype(f"datetime64[{stamps.type.unit}]")
         series = BarSeries(symbol, since_1970.astype("datetime64[s]"), **columns, source=told["source"])
         return CachedHistory(series, date.fromisoformat(told["start"]), date.fromisoformat(told["end"]))
-    except (pa.ArrowException, OSError, KeyError, ValueError, AttributeError) as exc:
+    except (pa.ArrowException, OSError, KeyError, ValueError) as exc:
         logger.warning(
             "%s: cached history %s cannot be read and is fetched again: %s", symbol, path.name, exc
         )

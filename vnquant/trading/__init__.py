@@ -6,9 +6,9 @@ is whole VND everywhere.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from vnquant.lazy import lazy_names
 from vnquant.market import CashDividend, ShareSplit
 from vnquant.trading.accounting import Deposit, PortfolioEvent, PortfolioState, Receivable
 from vnquant.trading.batch import Batch
@@ -106,19 +106,16 @@ __all__ = (
 )
 
 # These bring SQLAlchemy with them, which a portfolio or a paper broker alone does not need.
-_LAZY = {
-    "Audit": "audit",
-    "LeaseHolder": "lease",
-    "Ledger": "ledger",
-    "Recovery": "recovery",
-    "database_connection": "database",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name in _LAZY:
-        return getattr(import_module(f"vnquant.trading.{_LAZY[name]}"), name)
-    raise AttributeError(f"module 'vnquant.trading' has no attribute {name!r}")
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "Audit": "audit",
+        "LeaseHolder": "lease",
+        "Ledger": "ledger",
+        "Recovery": "recovery",
+        "database_connection": "database",
+    },
+)
 
 
 def __dir__() -> list[str]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from vnquant.lazy import lazy_names
 
 if TYPE_CHECKING:
     from vnquant.ui.chart_export import export_html, export_png, export_svg
@@ -23,23 +24,20 @@ __all__ = (
 )
 
 # A workbench without a notebook shows progress bars at most, and imports no more of this room.
-_LAZY = {
-    "COLOURS": "theme",
-    "ChartTheme": "theme",
-    "PriceState": "theme",
-    "discussion_chart": "charts",
-    "export_html": "chart_export",
-    "export_png": "chart_export",
-    "export_svg": "chart_export",
-    "price_chart": "charts",
-    "price_states": "theme",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name in _LAZY:
-        return getattr(import_module(f"vnquant.ui.{_LAZY[name]}"), name)
-    raise AttributeError(f"module 'vnquant.ui' has no attribute {name!r}")
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "COLOURS": "theme",
+        "ChartTheme": "theme",
+        "PriceState": "theme",
+        "discussion_chart": "charts",
+        "export_html": "chart_export",
+        "export_png": "chart_export",
+        "export_svg": "chart_export",
+        "price_chart": "charts",
+        "price_states": "theme",
+    },
+)
 
 
 def __dir__() -> list[str]:

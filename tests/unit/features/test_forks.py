@@ -109,16 +109,14 @@ def test_a_compiled_average_is_the_recursion_to_the_last_bit():
     np.testing.assert_array_equal(averages, want)
 
 
-def test_features_one_by_one_are_those_of_the_table():
+def test_a_session_in_single_precision_is_that_in_double_rounded():
     running, _ = forked_panel(missing=True)
     features = FeatureSet()
-    table = features.compute_session(running)
-    columns = list(features.session_columns(running))
-    assert len(columns) == len(features.names)
-    for k, column in enumerate(columns):
-        column = np.broadcast_to(column, running.close.shape)
-        known = running.started & np.isfinite(column)
-        np.testing.assert_array_equal(table[:, :, k], np.where(known, column, np.nan))
+    double, single = features.compute_session(running), features.compute_session(running, dtype=np.float32)
+    assert (double.dtype, single.dtype) == (np.float64, np.float32)
+    assert np.isnan(single[~running.started]).all()
+    np.testing.assert_array_equal(single, double.astype(np.float32))
+    assert np.moveaxis(single, 0, -1).flags.c_contiguous  # as a model walks it, without a copy
 
 
 def test_operations_on_cells_act_on_history_and_last_rows():
