@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from typing import ClassVar
 
 import pytest
 
@@ -9,6 +10,7 @@ from vnquant.engine import (
     AutonomousOrchestrator,
     EngineEvent,
     OrchestratorState,
+    RoundFailed,
     ScanFinished,
     StateChanged,
 )
@@ -16,7 +18,7 @@ from vnquant.engine.grid import ALWAYS
 from vnquant.engine.record import Record
 from vnquant.engine.repeating import Repeater
 from vnquant.engine.rounds import RoundOrder, Stage
-from vnquant.errors import StateError
+from vnquant.errors import SourceTimeoutError, StateError
 from vnquant.market import default_calendar
 from vnquant.runtime import MarketClock, now
 from vnquant.trading import Ledger
@@ -271,6 +273,36 @@ async def test_the_first_round_comes_at_once_also_where_time_passes_while_the_le
         async with asyncio.timeout(1):
             await scanned.wait()
         repeating.cancel()
+
+
+async def test_a_glance_that_fails_or_is_not_enough_is_followed_by_the_round():
+    clock, told = MarketClock(now()), []
+    rounds = Repeater(RoundOrder(), calendar=default_calendar(), clock=lambda: clock, tell=told.append)
+    rounds.going.set()
+
+    class Work:
+        glances = 0
+        rounds_run: ClassVar[list[int]] = []
+
+        def glance(self) -> bool:
+            self.glances += 1
+            if self.glances == 3:
+                raise SourceTimeoutError("no board", source="street")
+            return self.glances != 5
+
+        async def run_once(self) -> None:
+            self.rounds_run.append(self.glances)
+            if self.glances == 3:
+                raise SourceTimeoutError("no board", source="street")
+
+    work = Work()
+    repeating = asyncio.create_task(rounds.repeat("positions", Stage.POSITIONS, ALWAYS, 60.0, work))
+    await asyncio.sleep(6 * 60 + 30)
+    assert not repeating.done()
+    repeating.cancel()
+    assert work.glances >= 6
+    assert work.rounds_run == [3, 5]
+    assert [type(event) for event in told] == [RoundFailed]
 
 
 async def test_the_next_event_of_a_kind_can_be_awaited(orchestrator):
