@@ -3,8 +3,8 @@
 import statistics
 import time
 
-# What `_work` takes on the quicker of the machines of CI, in seconds. It takes 22 ms on one where the bare sleeps
-# of a year (tests/benchmarks/test_replay_year.py) take 11.4 s; on the quicker one these take 3.8 s.
+# What `_work` takes on the quicker of the machines of CI, in seconds. It takes 22 ms on one where the bare
+# sleeps of a year (tests/benchmarks/test_replay_year.py) take 11.4 s; on the quicker one these take 3.8 s.
 _QUIET_S = 0.0075
 
 
