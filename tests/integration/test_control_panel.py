@@ -22,8 +22,7 @@ async def test_it_drives_the_orchestrator_and_shows_the_sources_it_asked(bench, 
     await bench.prepare()
     bench._database = tmp_path / "ledger.db"
     panel = bench.control_panel()
-    await asyncio.sleep(0.1)
-    assert panel.widget.control["state"] == "new"
+    await until(lambda: panel.widget.control.get("state") == "new")
     assert panel.widget.clock["pace"] == "frozen"
     panel.press("start")
     await until(lambda: any(line["kind"] == "scan" for line in panel.snapshot()["feed"]))

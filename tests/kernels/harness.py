@@ -159,6 +159,13 @@ class Kernel:
         """Return the value of an expression, which must be a literal."""
         return self.run("", value=expression).values["value"]
 
+    def value_once(self, expression: str, wanted: Any, *, timeout_s: float = 20.0) -> Any:
+        """Return the value of an expression once it is the wanted one, or the last one seen."""
+        end_s = time.monotonic() + timeout_s
+        while (value := self.value(expression)) != wanted and time.monotonic() < end_s:
+            time.sleep(0.05)
+        return value
+
     # -- widgets ------------------------------------------------------------------------------------------
 
     def new_subshell(self) -> str:
@@ -221,7 +228,7 @@ class Kernel:
         self._client.stop_channels()
         self.manager.restart_kernel(now=kill)
         self._connect()
-        _, self.left_behind = psutil.wait_procs(before, timeout=2.0)
+        _, self.left_behind = psutil.wait_procs(before, timeout=10.0)
 
     def said(self) -> str:
         """Return all text that the kernel has ever written, to a cell or to its own stderr."""
