@@ -59,7 +59,7 @@ class Inbox:
         entries: Sequence[JournalEntry] = (),
         seen: Sequence[str] = (),
     ) -> tuple[Lead, ...]:
-        """Offer leads, and write down those that were taken; return them.
+        """Offer leads, and write down those that were taken and those that found no place; return the taken.
 
         Parameters
         ----------
@@ -74,6 +74,8 @@ class Inbox:
             if admission is Admission.ACCEPTED:
                 accepted.append(lead)
                 self._record.add_lead(batch, lead)
+            elif admission is Admission.FULL:
+                batch.journal(_not_discussed(lead, "the inbox is full of leads at least as urgent"))
             self._tell(LeadFound(at=lead.found_at, lead=lead, admission=admission))
         for entry in entries:
             batch.journal(entry)
@@ -145,15 +147,22 @@ class Inbox:
         """Write down which leads were never discussed, and why."""
         for lead, why in self._discarded:
             self._record.drop_lead(batch, lead)
-            outcome = f"not discussed: {why.value}"
-            batch.journal(
-                JournalEntry(
-                    at=now(), kind="lead", symbol=lead.symbol, cause=lead.lead_id, outcome=outcome, seen=lead
-                )
-            )
-            self._tell(LeadSettled(at=now(), lead=lead, outcome=outcome))
+            entry = _not_discussed(lead, why.value)
+            batch.journal(entry)
+            self._tell(LeadSettled(at=entry.at, lead=lead, outcome=entry.outcome))
         self._discarded.clear()
 
     def statistics(self) -> WorkQueueStatistics:
         """Return the queue's counters."""
         return self._queue.statistics()
+
+
+def _not_discussed(lead: Lead, why: str) -> JournalEntry:
+    return JournalEntry(
+        at=now(),
+        kind="lead",
+        symbol=lead.symbol,
+        cause=lead.lead_id,
+        outcome=f"not discussed: {why}",
+        seen=lead,
+    )
