@@ -50,8 +50,9 @@ logger = logging.getLogger(__name__)
 _State = OrchestratorState
 E = TypeVar("E", bound=EngineEvent | SupervisionEvent)
 
+_GRACE_S = 5.0
 
-# A broken component comes back by itself: an unattended night must not end with one bad hour.
+
 class AutonomousOrchestrator:
     """Scans, discusses, trades on paper and watches itself, until it is stopped.
 
@@ -136,7 +137,9 @@ class AutonomousOrchestrator:
         return Fills() if self._crew is None else Fills(self._crew.record.fills)
 
     async def start(self) -> Self:
-        """Open the ledger, go on where it ends, and run in the background; harmless while it runs.
+        """Open the ledger, go on where it ends, and run in the background; harmless while it runs or starts.
+
+        What is still coming to its end, after a stop or a start that was cancelled, is waited for first.
 
         The market's clock becomes the running loop's, which has one at a time: orchestrators of different
         markets want two loops. A start that is cancelled leaves nothing behind, and can be repeated. In real
@@ -150,12 +153,15 @@ class AutonomousOrchestrator:
         LedgerError
             If the ledger cannot be used.
         StateError
-            If it is stopped before it has started.
+            If it is stopped before it has started, or what is to end does not.
         """
-        if self._root is not None and not self._root.done():
-            if self._state in (_State.RUNNING, _State.PAUSED):
+        while self._root is not None and not self._root.done():
+            if self._ending.is_set():
+                await self._wait_for(self._root, grace=_GRACE_S)
+            else:
+                if self._begun is not None and not self._begun.done():
+                    await _until(self._begun)
                 return self
-            raise StateError(f"The orchestrator is {self._state}; wait for `await orchestrator.stop()`.")
         self._ending.clear()
         self._rounds.going.set()
         self._error = ""
@@ -167,17 +173,10 @@ class AutonomousOrchestrator:
         root = self._root = loop.create_task(self._own(begun), name="orchestrator")
         root.add_done_callback(self._root_ended)
         try:
-            await asyncio.shield(begun)
+            await _until(begun)
         except asyncio.CancelledError:
             self._ending.set()
             root.cancel()
-            cell = asyncio.current_task()
-            if begun.cancelled() and cell is not None and not cell.cancelling():
-                # Nobody interrupted who waits here, so this must not look like an interrupt.
-                raise StateError(
-                    "The orchestrator was stopped while it was starting. Nothing runs; start it again with "
-                    "`await orchestrator.start()`."
-                ) from None
             raise
         return self
 
@@ -197,7 +196,7 @@ class AutonomousOrchestrator:
         elif self._state is not _State.RUNNING:
             raise StateError(f"The orchestrator is {self._state}; `await orchestrator.start()` it.")
 
-    async def stop(self, grace: float = 5.0) -> None:
+    async def stop(self, grace: float = _GRACE_S) -> None:
         """Cancel everything at once, record what the broker knows, and close the ledger. Idempotent.
 
         Cancelled itself, it goes on in the background; call it again to wait for the end.
@@ -222,9 +221,7 @@ class AutonomousOrchestrator:
         self._ending.set()
         if self._begun is not None and not self._begun.done():
             root.cancel()  # it is starting: what it waits for is no longer wanted
-        done, _ = await asyncio.wait({root}, timeout=grace + 5.0)
-        if not done:
-            raise StateError(f"The orchestrator has not stopped within {grace + 5.0:g} s: {root.get_stack()}")
+        await self._wait_for(root, grace=grace)
 
     async def wait_ended(self) -> None:
         """Wait until it is stopped, or fails."""
@@ -362,6 +359,13 @@ class AutonomousOrchestrator:
         else:
             self._move(_State.FAILED if self._error else _State.STOPPED, self._error)
 
+    async def _wait_for(self, root: asyncio.Task[None], *, grace: float) -> None:
+        """Wait for a root task that has been told to end."""
+        limit_s = grace + 5.0
+        done, _ = await asyncio.wait({root}, timeout=limit_s)
+        if not done:
+            raise StateError(f"The orchestrator has not stopped within {limit_s:g} s: {root.get_stack()}")
+
     def _root_ended(self, root: asyncio.Task[None]) -> None:
         """Release who waits for a start that was stopped before the root task took its first step."""
         if self._begun is not None:
@@ -402,3 +406,18 @@ class AutonomousOrchestrator:
             self.bus.announce(event)
         except ClosedError:
             pass  # who closes the bus wants to hear no more
+
+
+async def _until(begun: asyncio.Future[None]) -> None:
+    """Wait for the end of a start, which goes on where who waits for it is cancelled."""
+    try:
+        await asyncio.shield(begun)
+    except asyncio.CancelledError:
+        cell = asyncio.current_task()
+        if begun.cancelled() and cell is not None and not cell.cancelling():
+            # Nobody interrupted who waits here, so this must not look like an interrupt.
+            raise StateError(
+                "The orchestrator was stopped while it was starting. Nothing runs; start it again with "
+                "`await orchestrator.start()`."
+            ) from None
+        raise

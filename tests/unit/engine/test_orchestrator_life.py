@@ -233,6 +233,46 @@ async def test_an_interrupted_stop_goes_on_and_can_be_awaited_again(orchestrator
     assert orchestrator.state is OrchestratorState.STOPPED
 
 
+@pytest.mark.parametrize("turns", range(14))
+async def test_a_start_right_after_a_cancelled_one_waits_for_its_end_and_runs(orchestrator, turns):
+    before = asyncio.all_tasks()
+    starting = asyncio.create_task(orchestrator.start())
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    starting.cancel()
+    await asyncio.wait([starting])
+    await orchestrator.start()
+    await asyncio.sleep(1_200)
+    assert orchestrator.state is OrchestratorState.RUNNING
+    await orchestrator.stop()
+    assert asyncio.all_tasks() == before
+
+
+async def test_a_start_while_it_stops_waits_for_that_and_starts_anew(orchestrator):
+    await orchestrator.start()
+    first = orchestrator.crew
+    stopping = asyncio.create_task(orchestrator.stop())
+    await asyncio.sleep(0)
+    assert orchestrator.state is OrchestratorState.STOPPING
+    await asyncio.gather(orchestrator.start(), orchestrator.start())
+    assert stopping.done()
+    assert orchestrator.state is OrchestratorState.RUNNING
+    assert orchestrator.crew is not first
+    await orchestrator.stop()
+
+
+async def test_two_who_start_it_at_the_same_time_start_one(orchestrator):
+    before = asyncio.all_tasks()
+    starting = [asyncio.create_task(orchestrator.start()) for _ in range(3)]
+    await asyncio.sleep(0)
+    starting[1].cancel()  # who only joined takes nothing away from the others
+    await asyncio.wait(starting)
+    assert [one.cancelled() for one in starting] == [False, True, False]
+    assert orchestrator.state is OrchestratorState.RUNNING
+    await orchestrator.stop()
+    assert asyncio.all_tasks() == before
+
+
 @pytest.mark.parametrize("turns", range(1, 12))
 async def test_a_stop_while_it_starts_is_immediate_and_told_to_who_started_it(orchestrator, turns):
     before = asyncio.all_tasks()
