@@ -41,6 +41,8 @@ RUN_ALL = """async () => {
 }"""
 # JupyterLab says so when a notebook is closed while its debugger still asks the kernel how it stands.
 CLOSED_WHILE_ASKED = "Could not restore the debugger state: Canceled future"
+# anywidget gives a model two seconds to load its code, on a page that shares two cores with other tests too.
+PATIENT = "{ const after = AbortSignal.timeout.bind(AbortSignal); AbortSignal.timeout = ms => after(10 * ms) }"
 STOP_KERNELS = "async () => { await jupyterapp.serviceManager.sessions.shutdownAll() }"
 
 
@@ -131,6 +133,7 @@ def open_notebook(browser: Browser, base: str, name: str) -> tuple[Page, Watch]:
     """Open a notebook in the browser, and wait until its kernel is idle."""
     page = browser.new_page(viewport={"width": 1400, "height": 1600})
     page.set_default_timeout(30_000)
+    page.add_init_script(PATIENT)
     watch = Watch(base)
     watch.on(page)
     page.goto(f"{base}/lab/tree/{name}?reset", wait_until="domcontentloaded")

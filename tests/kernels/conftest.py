@@ -61,7 +61,7 @@ def version(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="session")
 def running_kernel(version: str, kernel_cache: Path) -> Iterator[Bench]:
     with Kernel(version, {"VNQUANT_CACHE_DIR": str(kernel_cache)}) as kernel:
-        kernel.run(BENCH)
+        kernel.run(BENCH, timeout_s=300.0)  # trains a model, while two other kernels may do so too
         widgets = kernel.value(
             "clicks.ids() | {'panel': panel.widget.comm.comm_id, 'panel views': panel.presence.comm.comm_id}"
         )

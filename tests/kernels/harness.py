@@ -115,7 +115,7 @@ class Kernel:
         message_id: str = self._client.execute(code, user_expressions=expressions, stop_on_error=False)
         return message_id
 
-    def result(self, cell: str, *, timeout_s: float = 60.0) -> Cell:
+    def result(self, cell: str, *, timeout_s: float = 120.0) -> Cell:
         """Wait for the end of a cell: its reply, and the kernel's word that all output is out."""
         self.until(
             lambda m: parent_of(m) == cell and m["content"].get("execution_state") == "idle",
@@ -149,7 +149,7 @@ class Kernel:
         self.until(lambda m: parent_of(m) == cell and m["msg_type"] == "stream")
         return cell
 
-    def run(self, code: str, *, timeout_s: float = 60.0, **expressions: str) -> Cell:
+    def run(self, code: str, *, timeout_s: float = 120.0, **expressions: str) -> Cell:
         """Run a cell that must succeed."""
         cell = self.result(self.submit(code, **expressions), timeout_s=timeout_s)
         assert cell.status == "ok", f"{cell.ename}: {cell.evalue}\n{cell.traceback}"
@@ -194,7 +194,7 @@ class Kernel:
         data = {"method": "custom", "content": {"kind": kind, "view": view}}
         return self.send(presence, data, subshell=subshell)
 
-    def until(self, wanted: Callable[[Message], bool], *, timeout_s: float = 10.0) -> Message:
+    def until(self, wanted: Callable[[Message], bool], *, timeout_s: float = 30.0) -> Message:
         """Return the first message that is wanted, of those that have come and come now."""
         end_s = time.monotonic() + timeout_s
         for message in self._messages(end_s):
@@ -237,7 +237,7 @@ class Kernel:
     def _connect(self) -> None:
         self._client = self.manager.client()
         self._client.start_channels()
-        self._client.wait_for_ready(timeout=60.0)
+        self._client.wait_for_ready(timeout=120.0)
         self.messages.clear()
 
     def _end(self) -> None:
@@ -248,7 +248,7 @@ class Kernel:
         asked = self._client.session.msg(kind, dict(content))
         self._client.control_channel.send(asked)
         while True:
-            reply = self._client.get_control_msg(timeout=10.0)
+            reply = self._client.get_control_msg(timeout=30.0)
             if parent_of(reply) == asked["header"]["msg_id"]:
                 answer: Mapping[str, Any] = reply["content"]
                 assert answer["status"] == "ok", answer
