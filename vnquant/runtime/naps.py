@@ -28,6 +28,9 @@ class NapLoop(asyncio.AbstractEventLoop):
         def take_timer(self, timer: Nap | Alarm) -> None:
             """Put a nap or an alarm among the timers."""
 
+        def jump_to(self, when_s: float) -> bool:
+            """Go on to an instant at once, if nothing comes before or with it; return whether so."""
+
         def _timer_handle_cancelled(self, handle: object) -> None: ...
 
 

@@ -1,7 +1,8 @@
 """Series: rounds that the loop's own timer runs, one after the other, while none of them has to wait.
 
 A replayed year has 700,000 rounds, and in nine of ten there is nothing to do: they look, and are done. With a
-task woken for each a round took 1.7 times as long (16.7 against 9.7 us on a slow machine, CPython 3.11).
+task woken for each a round took 1.7 times as long (16.7 against 9.7 us on a slow machine, CPython 3.11). Where
+nothing else comes in between, as at night, the loop jumps to the next one without a turn: 0.7 of that.
 """
 
 from __future__ import annotations
@@ -85,7 +86,7 @@ class Series(Nap):
         return super().result()
 
     def _ring(self) -> None:
-        if self._grid.holds():  # else the clock was set in this very turn
+        while self._grid.holds():  # else the clock was set in this very turn
             next_s = None
             try:
                 self._waits = self._work(self._begin())
@@ -97,9 +98,11 @@ class Series(Nap):
                 if inspect.iscoroutine(self._waits):
                     self._waits.close()
                 return
-            if next_s is not None:
-                if self._heart is not None:
-                    self._heart.rest_until(next_s)
+            if next_s is None:
+                break
+            if self._heart is not None:
+                self._heart.rest_until(next_s)
+            if not self._loop.jump_to(next_s):
                 self.when_s = next_s
                 self._loop.take_timer(self)
                 return

@@ -1,6 +1,7 @@
 import asyncio
 import contextlib
 import contextvars
+import threading
 from datetime import datetime, time, timedelta
 from itertools import pairwise
 
@@ -321,3 +322,65 @@ async def test_of_rounds_due_at_one_instant_those_of_lower_rank_begin_first():
 async def _until_enough(running):
     with pytest.raises(Enough):
         await running
+
+
+async def test_what_a_round_sets_in_motion_comes_before_the_next_round():
+    loop, order = asyncio.get_running_loop(), []
+
+    def begin(tick):
+        order.append(f"round {tick.number}")
+        if tick.number == 10:
+            loop.call_soon(order.append, "soon")
+        if tick.number == 20:
+            loop.call_later(30, order.append, "between")
+        if tick.number == 30:
+            loop.call_later(60, order.append, "at the next")
+        if tick.number == 40:
+            raise Enough
+
+    with pytest.raises(Enough):
+        await Schedule(60).run(begin)
+    for number, told in ((10, "soon"), (20, "between"), (30, "at the next")):
+        at = order.index(f"round {number}")
+        assert order[at : at + 3] == [f"round {number}", told, f"round {number + 1}"]
+    assert len(order) == 44
+
+
+async def test_rounds_without_end_let_another_thread_in():
+    loop, heard = asyncio.get_running_loop(), []
+
+    def ask() -> None:
+        loop.call_soon_threadsafe(heard.append, since_start())
+
+    def begin(tick):
+        if tick.number == 10_000:
+            asking = threading.Thread(target=ask)
+            asking.start()
+            asking.join()
+        if heard or tick.number == 20_000:
+            raise Enough
+
+    with pytest.raises(Enough):
+        await Schedule(60).run(begin)
+    assert heard
+
+
+async def test_a_round_that_holds_the_clock_is_not_followed_at_once():
+    loop = asyncio.get_running_loop()
+
+    def begin(tick):
+        if tick.number == 5:
+            hold = loop.hold_clock("a thread")
+            threading.Timer(0.05, lambda: loop.call_soon_threadsafe(released, hold)).start()
+        if tick.number == 6:
+            raise Enough
+
+    def released(hold):
+        at.append(since_start())
+        hold.release()
+
+    at: list[float] = []
+    with pytest.raises(Enough):
+        await Schedule(60).run(begin)
+    assert at == [300.0]
+    assert since_start() == 360.0
