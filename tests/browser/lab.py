@@ -42,7 +42,7 @@ RUN_ALL = """async () => {
 # JupyterLab says so when a notebook is closed while its debugger still asks the kernel how it stands.
 CLOSED_WHILE_ASKED = "Could not restore the debugger state: Canceled future"
 # anywidget gives a model two seconds to load its code, on a page that shares two cores with other tests too.
-PATIENT = "{ const after = AbortSignal.timeout.bind(AbortSignal); AbortSignal.timeout = ms => after(10 * ms) }"
+PATIENT = "{ const after = AbortSignal.timeout.bind(AbortSignal); AbortSignal.timeout = t => after(10 * t) }"
 STOP_KERNELS = "async () => { await jupyterapp.serviceManager.sessions.shutdownAll() }"
 
 

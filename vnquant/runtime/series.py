@@ -1,8 +1,8 @@
 """Series: rounds that the loop's own timer runs, one after the other, while none of them has to wait.
 
 A replayed year has 700,000 rounds, and in nine of ten there is nothing to do: they look, and are done. With a
-task woken for each a round took 1.7 times as long (16.7 against 9.7 us on a slow machine, CPython 3.11). Where
-nothing else comes in between, as at night, the loop jumps to the next one without a turn: 0.7 of that.
+task woken for each a round took 1.7 times as long (16.7 against 9.7 us on a slow machine, CPython 3.11).
+Where nothing else comes in between, as at night, the loop jumps to the next one without a turn: 0.7 of that.
 """
 
 from __future__ import annotations
