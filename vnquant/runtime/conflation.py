@@ -32,6 +32,13 @@ class ConflatingBuffer(Generic[T]):
     maxsize : int
     on_failure : callable
         Gets what `key` raises; the item is dropped.
+
+    Attributes
+    ----------
+    inbox : deque
+        What came and is not sorted in yet. Who appends to it without a call of `append` must call
+        `look_after()` once it is longer than `unsorted`.
+    unsorted : int
     """
 
     def __init__(
@@ -42,7 +49,8 @@ class ConflatingBuffer(Generic[T]):
         self._key = key
         self._maxsize = maxsize
         self._on_failure = on_failure
-        self._inbox: deque[T] = deque()
+        self.inbox: deque[T] = deque()
+        self.unsorted = maxsize
         self._sorting_is_due = False
         self._next = 0
         # OrderedDict, since a dict with deletions at its front is scanned from there again and again.
@@ -51,24 +59,30 @@ class ConflatingBuffer(Generic[T]):
         self._overtaken: OrderedDict[int, None] = OrderedDict()
 
     def __len__(self) -> int:
-        if self._inbox:
+        if self.inbox:
             self._sort_in()
         return len(self._waiting)
 
     def append(self, item: T) -> None:
         """Put `item` at the back."""
-        inbox = self._inbox
-        inbox.append(item)
+        self.inbox.append(item)
+        if len(self.inbox) > self.unsorted:
+            self.look_after()
+
+    def look_after(self) -> None:
+        """See to it that a long inbox is sorted in: at the next turn of the loop, or now where it is too long."""
         if self._sorting_is_due:
-            if len(inbox) > self._maxsize + _INBOX:
-                self._sort_in()
-        elif len(inbox) + len(self._waiting) > self._maxsize:
+            self._sort_in()
+        elif len(self.inbox) + len(self._waiting) > self._maxsize:
             self._sorting_is_due = True
+            self.unsorted = self._maxsize + _INBOX
             asyncio.get_running_loop().call_soon(self._sort_in)
+        else:
+            self.unsorted = self._maxsize - len(self._waiting)
 
     def popleft(self) -> T:
         """Take the item at the front."""
-        if self._inbox:
+        if self.inbox:
             self._sort_in()
         return self._pop()
 
@@ -76,13 +90,13 @@ class ConflatingBuffer(Generic[T]):
         """Return the front item, the only one that can be looked at."""
         if index != 0:
             raise IndexError("a conflating buffer shows its front only")
-        if self._inbox:
+        if self.inbox:
             self._sort_in()
         return next(iter(self._waiting.values()))[1]
 
     def clear(self) -> None:
         """Forget everything that waits."""
-        self._inbox.clear()
+        self.inbox.clear()
         self._waiting.clear()
         self._latest.clear()
         self._overtaken.clear()
@@ -90,7 +104,7 @@ class ConflatingBuffer(Generic[T]):
     def _sort_in(self) -> None:
         """Take the inbox in, item by item."""
         self._sorting_is_due = False
-        inbox = self._inbox
+        inbox = self.inbox
         while inbox:
             item = inbox.popleft()
             try:
@@ -108,6 +122,7 @@ class ConflatingBuffer(Generic[T]):
             self._waiting[number] = (key, item)
             if len(self._waiting) > self._maxsize:
                 self._give_up_one()
+        self.unsorted = self._maxsize - len(self._waiting)
 
     def _give_up_one(self) -> None:
         if self._overtaken:

@@ -130,15 +130,22 @@ class Subscription(Generic[E]):
             return
         if self.where is not None and not self.matches(envelope[1]):
             return
-        buffer = self.buffer
-        # A conflating buffer makes room by itself, and is not asked for its length: that would sort it now.
-        if self._conflating is None and len(buffer) >= self.maxsize:
-            self._peak_depth = self.maxsize
-            self._dropped += 1
-            if self.when_full in ("drop_newest", "block"):
-                return
-            buffer.popleft()
-        buffer.append(envelope)
+        conflating = self._conflating
+        if conflating is not None:
+            # Makes room by itself. Not by its `append`: readers that keep up would pay for the call.
+            inbox = conflating.inbox
+            inbox.append(envelope)
+            if len(inbox) > conflating.unsorted:
+                conflating.look_after()
+        else:
+            buffer = self.buffer
+            if len(buffer) >= self.maxsize:
+                self._peak_depth = self.maxsize
+                self._dropped += 1
+                if self.when_full in ("drop_newest", "block"):
+                    return
+                buffer.popleft()
+            buffer.append(envelope)
         reader = self._reader
         if reader is not None and not reader.done():
             reader.set_result(None)
