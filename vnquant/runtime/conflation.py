@@ -70,7 +70,7 @@ class ConflatingBuffer(Generic[T]):
             self.look_after()
 
     def look_after(self) -> None:
-        """See to it that a long inbox is sorted in: at the next turn of the loop, or now where it is too long."""
+        """See to it that a long inbox is sorted in: at the loop's next turn, or now where it is too long."""
         if self._sorting_is_due:
             self._sort_in()
         elif len(self.inbox) + len(self._waiting) > self._maxsize:
