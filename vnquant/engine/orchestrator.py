@@ -175,8 +175,7 @@ class AutonomousOrchestrator:
         try:
             await _until(begun)
         except asyncio.CancelledError:
-            self._ending.set()
-            root.cancel()
+            self._end(root)
             raise
         return self
 
@@ -218,9 +217,7 @@ class AutonomousOrchestrator:
             return
         if self._state is not _State.STOPPING:
             self._move(_State.STOPPING)
-        self._ending.set()
-        if self._begun is not None and not self._begun.done():
-            root.cancel()  # it is starting: what it waits for is no longer wanted
+        self._end(root)
         await self._wait_for(root, grace=grace)
 
     async def wait_ended(self) -> None:
@@ -358,6 +355,13 @@ class AutonomousOrchestrator:
                 begun.set_exception(exc)
         else:
             self._move(_State.FAILED if self._error else _State.STOPPED, self._error)
+
+    def _end(self, root: asyncio.Task[None]) -> None:
+        """Tell a root task to end, once: a second cancellation would cut its tidying up short."""
+        if not self._ending.is_set():
+            self._ending.set()
+            if self._begun is not None and not self._begun.done():
+                root.cancel()  # it is starting: what it waits for is no longer wanted
 
     async def _wait_for(self, root: asyncio.Task[None], *, grace: float) -> None:
         """Wait for a root task that has been told to end."""

@@ -113,14 +113,21 @@ class Supervisor:
             self._start(component, self._group)
 
     async def start(self) -> None:
-        """Start every component; returns when their tasks exist, which outlive the caller."""
+        """Start every component; returns when their tasks exist, which outlive the caller.
+
+        A start that is cancelled stops them again.
+        """
         if self.running:
             raise StateError("The supervisor is running already.")
         if self._root is not None:
             raise StateError("The supervisor has been stopped; make a new one.")
         begun = asyncio.Event()
         self._root = asyncio.get_running_loop().create_task(self._own(begun), name=self.name)
-        await begun.wait()
+        try:
+            await begun.wait()
+        except asyncio.CancelledError:
+            await self.stop()
+            raise
 
     async def stop(self, deadline_s: float = 5.0) -> None:
         """Cancel every component, dependents before what they depend on; idempotent.
@@ -183,6 +190,8 @@ class Supervisor:
         """Hold the group open until the stop: the root task."""
         try:
             async with asyncio.TaskGroup() as group:
+                if self._closing.is_set():
+                    return  # stopped before it took its first step
                 self._group = group
                 for component in self._components.values():
                     self._start(component, group)

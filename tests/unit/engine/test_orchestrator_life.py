@@ -20,7 +20,7 @@ from vnquant.engine.repeating import Repeater
 from vnquant.engine.rounds import RoundOrder, Stage
 from vnquant.errors import SourceTimeoutError, StateError
 from vnquant.market import default_calendar
-from vnquant.runtime import MarketClock, now
+from vnquant.runtime import MarketClock, Supervisor, now
 from vnquant.trading import Ledger
 
 pytestmark = [pytest.mark.virtual(start="2025-06-02 09:00")]
@@ -245,6 +245,31 @@ async def test_a_start_right_after_a_cancelled_one_waits_for_its_end_and_runs(or
     await asyncio.sleep(1_200)
     assert orchestrator.state is OrchestratorState.RUNNING
     await orchestrator.stop()
+    assert asyncio.all_tasks() == before
+
+
+@pytest.mark.parametrize("way", ["interrupted", "stopped"])
+@pytest.mark.parametrize("turns", range(4))
+async def test_a_start_that_ends_as_its_components_begin_leaves_none_of_them(
+    orchestrator, monkeypatch, way, turns
+):
+    before, begin, begins = asyncio.all_tasks(), Supervisor.start, asyncio.Event()
+
+    def told_begin(supervisor):
+        begins.set()
+        return begin(supervisor)
+
+    monkeypatch.setattr(Supervisor, "start", told_begin)
+    starting = asyncio.create_task(orchestrator.start())
+    await begins.wait()
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    if way == "interrupted":
+        starting.cancel()
+        await asyncio.wait([starting])
+    await orchestrator.stop()
+    await asyncio.gather(starting, return_exceptions=True)
+    assert orchestrator.state is OrchestratorState.STOPPED
     assert asyncio.all_tasks() == before
 
 

@@ -383,6 +383,24 @@ async def test_a_stop_before_the_first_step_leaves_everything_stopped():
     assert supervisor.status()["scanner"].state is ComponentState.STOPPED
 
 
+@pytest.mark.parametrize("turns", range(4))
+async def test_a_start_that_is_cancelled_stops_what_it_started(turns):
+    before, recorder = asyncio.all_tasks(), Recorder()
+    supervisor = Supervisor(policy=STEADY)
+    supervisor.add("feed", recorder("feed"))
+    supervisor.add("scan", recorder("scan"), after=("feed",))
+    starting = asyncio.create_task(supervisor.start())
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    cancelled = starting.cancel()
+    await asyncio.wait([starting])
+    assert starting.cancelled() is cancelled
+    if not cancelled:
+        await supervisor.stop()
+    assert asyncio.all_tasks() == before
+    assert recorder.log in ([], ["+feed", "-feed"], ["+feed", "+scan", "-scan", "-feed"])
+
+
 async def test_a_stop_that_comes_together_with_the_watchdog_wins():
     started = []
 
