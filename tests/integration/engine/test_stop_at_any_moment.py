@@ -178,7 +178,7 @@ async def stop_at(
     if moment is not Moment.STOPPED:
         starting = asyncio.create_task(orchestrator.start(), name="starting")
         if moment is Moment.STARTING:
-            await asyncio.sleep(rng.choice([0.0, rng.uniform(0.0, 0.02)]))
+            await asyncio.sleep(rng.choice([0.0, rng.uniform(0.0, 0.04)]))
         else:
             await starting
             await bring_to(moment, orchestrator, bench.symbols, rng)
