@@ -129,3 +129,15 @@ def test_the_page_is_in_the_package():
 
     folder = Path(vnquant.web.__file__).parent / "page"
     assert {path.name for path in folder.iterdir()} == {"index.html", "live.js", "live.css"}
+
+
+async def test_broadcast(broadcaster, connected, never_reading, until):
+    """The seed's pattern by its name: all clients there get it, and one that has gone is forgotten."""
+    async with connected(broadcaster) as stays:
+        async with connected(broadcaster), never_reading(broadcaster):
+            await until(lambda: len(broadcaster.statistics().clients) == 3)
+            await broadcast_to_clients({"n": 1})
+        await broadcast_to_clients({"n": 2})
+        await stays.read_until(2)
+        assert [delta.data["n"] for delta in stays.deltas] == [1, 2]
+        await until(lambda: len(broadcaster.statistics().clients) == 1)

@@ -1,4 +1,7 @@
-"""One test for each pattern of the engine that the issue names, called by its name."""
+"""One test for each of the seed's patterns of the engine, called by its name.
+
+Those of fetching and scanning are in tests/integration/test_seed_patterns.py, the broadcast in its folder.
+"""
 
 import asyncio
 import threading
