@@ -39,6 +39,7 @@ class ConflatingBuffer(Generic[T]):
         What came and is not sorted in yet. Who appends to it without a call of `append` must call
         `look_after()` once it is longer than `unsorted`.
     unsorted : int
+        How long the inbox may become before somebody has to look after it.
     """
 
     def __init__(

@@ -114,7 +114,7 @@ class VirtualTimeLoop(SelectorLoop, NapLoop):
     def jump_to(self, when_s: float) -> bool:
         """Go on to an instant at once, if nothing comes before or with it; return whether so.
 
-        Saves a timer that would be the next to be run a turn of the loop.
+        Saves a timer that would be the next to be run a turn of the loop, where that would jump as well.
         """
         timers = self._timers
         if (

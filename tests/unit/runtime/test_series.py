@@ -349,12 +349,9 @@ async def test_what_a_round_sets_in_motion_comes_before_the_next_round():
 async def test_rounds_without_end_let_another_thread_in():
     loop, heard = asyncio.get_running_loop(), []
 
-    def ask() -> None:
-        loop.call_soon_threadsafe(heard.append, since_start())
-
     def begin(tick):
         if tick.number == 10_000:
-            asking = threading.Thread(target=ask)
+            asking = threading.Thread(target=loop.call_soon_threadsafe, args=(heard.append, tick.number))
             asking.start()
             asking.join()
         if heard or tick.number == 20_000:
